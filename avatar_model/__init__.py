@@ -1,0 +1,18 @@
+"""A conditional diffusion model that draws cartoon avatars from 18 attributes."""
+
+from .attributes import ANY, ATTRIBUTES, Attribute, Vocabulary, VocabularyError
+from .checkpoint import CheckpointError
+from .config import ModelConfig
+from .pipeline import AvatarOutput, AvatarPipeline
+
+__all__ = [
+    "ANY",
+    "ATTRIBUTES",
+    "Attribute",
+    "AvatarOutput",
+    "AvatarPipeline",
+    "CheckpointError",
+    "ModelConfig",
+    "Vocabulary",
+    "VocabularyError",
+]

@@ -1,0 +1,173 @@
+"""A checkpoint folder: ``config.json`` + ``model.safetensors``, the same locally and on the Hub.
+
+No pickles: a folder from a stranger can be wrong, but it cannot run code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.utils import httpx
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from .attributes import Vocabulary
+from .config import ModelConfig
+from .network import AvatarNetwork
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+FORMAT = 1
+"""Raised when ``config.json`` changes so that older code cannot read it."""
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be used; the message names the file and what is wrong with it."""
+
+
+@dataclass
+class Checkpoint:
+    """What a checkpoint folder holds.
+
+    Attributes:
+        network: with its weights, in evaluation mode.
+        vocabulary: what the attribute values of the training data are called.
+        defaults: ``guidance_scale``, ``num_inference_steps`` and ``sampler`` that suit this model.
+        training: how it was trained, for people to read.
+    """
+
+    network: AvatarNetwork
+    vocabulary: Vocabulary
+    defaults: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(
+    folder: str | Path, checkpoint: Checkpoint, dtype: torch.dtype = torch.float16
+) -> None:
+    """Write ``config.json`` and ``model.safetensors`` into ``folder``, each moved into place whole.
+
+    Args:
+        dtype: of the stored weights; half precision is enough to draw with.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "format": FORMAT,
+        "model": checkpoint.network.config.to_dict(),
+        "defaults": checkpoint.defaults,
+        "training": checkpoint.training,
+        "vocabulary": checkpoint.vocabulary.to_dict(),
+    }
+    # Contiguous: channels_last strides are a matter of the machine that runs the model.
+    weights = {
+        name: value.detach().to("cpu", dtype, copy=True).contiguous()
+        for name, value in checkpoint.network.state_dict().items()
+    }
+    temporary = folder / f"{WEIGHTS_FILE}.tmp"
+    save_file(weights, temporary, metadata={"format": "pt"})
+    temporary.replace(folder / WEIGHTS_FILE)
+    write_atomically(folder / CONFIG_FILE, json.dumps(config, indent=1) + "\n")
+
+
+def load_checkpoint(folder: str | Path) -> Checkpoint:
+    """Read a checkpoint folder into a network in float32 on the CPU.
+
+    Raises:
+        CheckpointError: a missing, truncated or foreign file; the message names it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"there is no checkpoint folder {str(folder)!r}")
+    config = _read_config(folder / CONFIG_FILE)
+    try:
+        network = AvatarNetwork(ModelConfig.from_dict(config["model"]))
+        vocabulary = Vocabulary.from_dict(config["vocabulary"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder / CONFIG_FILE} does not describe a model: {error}"
+        ) from error
+    _load_weights(network, folder / WEIGHTS_FILE)
+    return Checkpoint(
+        network.eval(),
+        vocabulary,
+        dict(config.get("defaults", {})),
+        dict(config.get("training", {})),
+    )
+
+
+def fetch_checkpoint(name: str, revision: str | None = None, token: str | None = None) -> Path:
+    """The local folder of ``name``: the folder itself, or the Hub repository's cached files.
+
+    Raises:
+        CheckpointError: neither a folder nor a repository that can be reached.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    if name.count("/") != 1 or name.startswith((".", "/")):
+        raise CheckpointError(f"there is no checkpoint folder {name!r}")
+    try:
+        return Path(
+            snapshot_download(
+                name, revision=revision, token=token, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE]
+            )
+        )
+    except (OSError, RuntimeError, ValueError, httpx.HTTPError) as error:
+        reason = str(error).strip().splitlines()
+        raise CheckpointError(
+            f"{name!r} is no folder here and could not be loaded from the Hugging Face Hub: "
+            f"{reason[0] if reason else type(error).__name__}"
+        ) from error
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old content or the new, never a part."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _read_config(path: Path) -> Mapping[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no {path}; is this a checkpoint folder?") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        found = config.get("format") if isinstance(config, dict) else None
+        raise CheckpointError(f"{path} has format {found!r}; this version reads format {FORMAT}")
+    return config
+
+
+def _load_weights(network: AvatarNetwork, path: Path) -> None:
+    try:
+        weights = load_file(path)
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no {path}") from None
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from error
+    expected = network.state_dict()
+    missing, unknown = sorted(expected.keys() - weights), sorted(weights.keys() - expected)
+    if missing or unknown:
+        raise CheckpointError(
+            f"{path} belongs to another architecture: it lacks {len(missing)} tensors"
+            f"{_first(missing)} and has {len(unknown)} unknown ones{_first(unknown)}"
+        )
+    for name, value in weights.items():
+        if value.shape != expected[name].shape:
+            raise CheckpointError(
+                f"{path}: {name} has shape {tuple(value.shape)}, "
+                f"the config asks for {tuple(expected[name].shape)}"
+            )
+    network.load_state_dict(weights)
+
+
+def _first(names: list[str]) -> str:
+    return f" ({names[0]}, ...)" if names else ""

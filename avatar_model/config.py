@@ -1,0 +1,69 @@
+"""What a checkpoint's ``config.json`` says about the network, as one dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The architecture and what its input and output mean; everything needed to rebuild it.
+
+    Attributes:
+        image_size: height and width in pixels.
+        patch_size, channels, blocks_down, blocks_up, num_heads: see ``unet.UNet``.
+        self_attention, cross_attention: per level, finest first.
+        tau_width, tau_projections, tau_encoding: see ``tau.Tau``.
+        canvas_channels: of Tau's canvas at the resolution of the finest level; 0 for none.
+        prediction: what the network predicts: "x0", "eps" or "v" (``denoiser.Denoiser``).
+        input_scaling: how x_t is scaled on its way into the network (``denoiser.Denoiser``).
+        schedule, schedule_options: see ``schedules.make_schedule``.
+    """
+
+    image_size: int = 64
+    patch_size: int = 2
+    channels: tuple[int, ...] = (32, 64, 128)
+    blocks_down: int = 1
+    blocks_up: int = 2
+    self_attention: tuple[bool, ...] = (False, False, True)
+    cross_attention: tuple[bool, ...] = (False, True, True)
+    num_heads: int = 4
+    tau_width: int = 128
+    tau_projections: int = 2
+    tau_encoding: str = "one_hot"
+    canvas_channels: int = 16
+    prediction: str = "x0"
+    input_scaling: str = "wiener"
+    schedule: str = "flow"
+    schedule_options: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        levels = len(self.channels)
+        for name in ("self_attention", "cross_attention"):
+            if len(getattr(self, name)) != levels:
+                raise ValueError(f"{name} needs {levels} entries, one per level of channels")
+        smallest = self.patch_size * 2 ** (levels - 1)
+        if self.image_size % smallest:
+            raise ValueError(
+                f"image_size {self.image_size} must be a multiple of {smallest} for patch_size "
+                f"{self.patch_size} and {levels} levels"
+            )
+        bad = [c for c in self.channels if c % self.num_heads]
+        if bad:
+            raise ValueError(f"channels {bad[0]} must be a multiple of num_heads {self.num_heads}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ModelConfig:
+        """The inverse of ``to_dict``; ValueError names fields that are unknown or do not fit."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise ValueError(f"unknown model config fields: {', '.join(unknown)}")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})

@@ -1,0 +1,99 @@
+"""One call for every kind of diffusion model: D(x_t, t, condition) -> x_0.
+
+The network's raw output means different things under different prediction types; this file is the
+only one that knows which. The training target stands beside its inverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from .schedules import Schedule
+
+PREDICTIONS = ("x0", "eps", "v")
+INPUT_SCALINGS = ("unit", "wiener")
+
+Network = Callable[..., Tensor]
+
+
+class Denoiser:
+    """Wraps (network, schedule, prediction type), as k-diffusion's denoisers do.
+
+    Args:
+        network: called as ``network(scaled x_t, t, condition)``.
+        schedule: alpha and sigma as functions of t.
+        prediction: what the network puts out. "x0", the image; "eps", the noise; "v",
+            alpha eps - sigma x_0 (Salimans & Ho, arXiv 2202.00512, appendix D).
+        input_scaling: what the network gets to see of x_t. "unit": x_t / sqrt(alpha^2 + sigma^2),
+            always about unit variance. "wiener": x_t alpha / (alpha^2 + sigma^2), the best linear
+            estimate of a unit-variance x_0. It fades to nothing as x_t becomes pure noise, where
+            E[x_0 | x_t] does not depend on x_t either, so the network need not learn to ignore
+            the noise. Only for "x0": the other two must copy the noise.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        schedule: Schedule,
+        prediction: str = "x0",
+        input_scaling: str = "unit",
+    ) -> None:
+        if prediction not in PREDICTIONS:
+            raise ValueError(f"unknown prediction {prediction!r}; choose from {PREDICTIONS}")
+        if input_scaling not in INPUT_SCALINGS:
+            raise ValueError(f"unknown scaling {input_scaling!r}; choose from {INPUT_SCALINGS}")
+        if input_scaling == "wiener" and prediction != "x0":
+            raise ValueError("input_scaling 'wiener' needs prediction 'x0': the others copy noise")
+        self.network = network
+        self.schedule = schedule
+        self.prediction = prediction
+        self.input_scaling = input_scaling
+
+    def __call__(self, x: Tensor, t: Tensor, condition: object) -> Tensor:
+        """The estimate of x_0.
+
+        Args:
+            x: x_t, [B, C, H, W].
+            t: [B] in [0, 1].
+            condition: handed to the network as it is.
+
+        Raises:
+            ValueError: an "eps" prediction at alpha = 0, where x_0 cannot be recovered.
+        """
+        alpha, sigma = self.mix(t, x)
+        output = self.predict(x, t, condition)
+        if self.prediction == "x0":
+            return output
+        if self.prediction == "v":
+            return (alpha * x - sigma * output) / (alpha**2 + sigma**2)
+        if not alpha.all():
+            raise ValueError(
+                f"schedule {self.schedule.name!r} ends in pure noise, where a prediction of eps "
+                "says nothing about x_0; use prediction 'x0' or 'v'"
+            )
+        return (x - sigma * output) / alpha
+
+    def predict(self, x: Tensor, t: Tensor, condition: object) -> Tensor:
+        """The network's raw output for x_t: what is compared with ``target`` in training."""
+        alpha, sigma = self.mix(t, x)
+        power = alpha**2 + sigma**2
+        scale = alpha / power if self.input_scaling == "wiener" else power.rsqrt()
+        return self.network(x * scale, t, condition)
+
+    def noised(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """x_t = alpha x_0 + sigma eps."""
+        alpha, sigma = self.mix(t, x0)
+        return alpha * x0 + sigma * eps
+
+    def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """What a perfect network would put out for ``noised(x0, eps, t)``."""
+        alpha, sigma = self.mix(t, x0)
+        return {"x0": x0, "eps": eps, "v": alpha * eps - sigma * x0}[self.prediction]
+
+    def mix(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """alpha and sigma as [B, 1, 1, 1]."""
+        alpha, sigma = self.schedule(t)
+        shape = (-1,) + (1,) * (like.ndim - 1)
+        return alpha.view(shape), sigma.view(shape)

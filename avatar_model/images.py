@@ -1,0 +1,134 @@
+"""What a pixel means: the one place that turns pictures into numbers and numbers into pictures.
+
+A stored avatar is *premultiplied* RGBA, uint8: colour is already multiplied by alpha, so colour
+never exceeds alpha, and a transparent pixel is (0, 0, 0, 0) whatever the file said. Averages,
+resizing and a network's small errors are then right at the edge of the transparent background,
+where straight alpha would bring in colour that nobody can see. The network works on the same four
+numbers in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    import torch
+
+SOURCE_SIZE = 500
+"""Side of a Cartoon Set picture, in pixels; ``crop`` is given on this scale."""
+
+ALPHA_FLOOR = 2
+"""Alpha up to this (of 255) is nothing: resizing and networks leave such a haze over a background,
+which no eye sees but which makes files bigger and cut-outs dirty. It is set to exactly 0, both in
+the data and in what a model draws."""
+
+
+def load_avatar(image: Image.Image, size: int = 64, crop: int = 360) -> np.ndarray:
+    """A picture as the pixels that are stored and trained on.
+
+    Args:
+        image: a square picture of any mode; one without transparency comes out opaque.
+        size: side of the result, in pixels.
+        crop: side of the centre square that is kept, on a 500x500 picture; scaled in proportion
+            for a picture of another size.
+
+    Returns:
+        uint8 [size, size, 4], premultiplied RGBA.
+
+    Raises:
+        ValueError: the picture is not square.
+    """
+    width, height = image.size
+    if width != height:
+        raise ValueError(f"the picture is {width}x{height}; it must be square")
+    if image.mode != "RGBa":
+        image = image.convert("RGBA").convert("RGBa")
+    margin = width * (1 - crop / SOURCE_SIZE) / 2
+    box = (margin, margin, width - margin, width - margin)
+    # Pillow's bicubic widens with the scale, so it is antialiased when it shrinks a picture.
+    resized = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    return _clean(np.array(resized))
+
+
+def _clean(pixels: np.ndarray) -> np.ndarray:
+    """Make uint8 [..., 4] a valid premultiplied picture, in place: no haze, colour <= alpha."""
+    alpha = pixels[..., 3:]
+    alpha[alpha <= ALPHA_FLOOR] = 0
+    # Bicubic overshoots at edges, and a network's channels err independently of each other.
+    np.minimum(pixels[..., :3], alpha, out=pixels[..., :3])
+    return pixels
+
+
+def to_model(pixels: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """Stored pixels as a network sees them.
+
+    Args:
+        pixels: uint8 [..., H, W, 4], premultiplied RGBA; a tensor stays on its device.
+
+    Returns:
+        float32 [..., 4, H, W] in [-1, 1]; the memory stays in channels-last order.
+    """
+    import torch
+
+    # Copied, because torch warns about sharing the read-only memory of a memory-mapped file.
+    x = torch.tensor(pixels) if isinstance(pixels, np.ndarray) else pixels
+    return x.movedim(-1, -3).float() / 127.5 - 1
+
+
+def to_pixels(x: torch.Tensor) -> np.ndarray:
+    """The way back from :func:`to_model`, exact for pixels that came from :func:`load_avatar`.
+
+    Args:
+        x: [..., 4, H, W], any float type and device; values outside [-1, 1] are clamped.
+
+    Returns:
+        uint8 [..., H, W, 4], premultiplied RGBA with colour <= alpha and no haze.
+    """
+    levels = ((x.detach().float() + 1) * 127.5).round().clamp(0, 255)
+    return _clean(np.ascontiguousarray(levels.movedim(-3, -1).byte().cpu().numpy()))
+
+
+def to_pil(pixels: np.ndarray) -> Image.Image:
+    """Stored pixels as a picture to show or save.
+
+    Args:
+        pixels: uint8 [H, W, 4], premultiplied RGBA.
+
+    Returns:
+        mode RGBA, straight alpha; ``.convert("RGBa")`` gives the pixels back. A fully transparent
+        pixel is (0, 0, 0, 0).
+    """
+    alpha = pixels[..., 3:].astype(np.uint16)
+    colour = np.minimum(pixels[..., :3], alpha)
+    # Rounded division; Pillow's own RGBa -> RGBA truncates and so darkens by up to one level.
+    straight = (colour * 255 + alpha // 2) // np.maximum(alpha, 1)
+    rgba = np.concatenate([straight, alpha], axis=-1).astype(np.uint8)
+    return Image.fromarray(rgba)
+
+
+def on_white(pixels: np.ndarray) -> np.ndarray:
+    """The picture as it looks on a white page: uint8 [..., H, W, 4] -> uint8 RGB [..., H, W, 3]."""
+    alpha = pixels[..., 3:]
+    return np.minimum(pixels[..., :3], alpha) + (255 - alpha)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Peak signal-to-noise ratio of each picture, in dB; infinite where two are equal.
+
+    Args:
+        a, b: RGB as from :func:`on_white`, [..., H, W, 3], uint8 or float, white = 255.
+
+    Returns:
+        float64 [...].
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if a.shape != b.shape:
+        raise ValueError(f"cannot compare pictures of shapes {a.shape} and {b.shape}")
+    error = np.mean((a.astype(np.float64) - b) ** 2, axis=(-3, -2, -1))
+    with np.errstate(divide="ignore"):
+        return 10 * np.log10(255**2 / error)

@@ -1,0 +1,278 @@
+"""``AvatarPipeline``: attributes in, transparent avatars out."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from huggingface_hub import HfApi
+from PIL import Image
+from torch import Tensor
+
+from .attributes import Vocabulary, one_hot, to_row
+from .checkpoint import Checkpoint, fetch_checkpoint, load_checkpoint, save_checkpoint
+from .denoiser import Denoiser
+from .guidance import guided
+from .images import to_pil, to_pixels
+from .network import AvatarNetwork
+from .samplers import SAMPLERS, Callback, noise_like, time_grid
+from .schedules import make_schedule
+
+MAX_IMAGES = 256
+MAX_STEPS = 1000
+MAX_GUIDANCE_SCALE = 20.0
+MAX_SEED = 2**32 - 1
+OUTPUT_TYPES = ("pil", "np", "pt")
+
+
+@dataclass
+class AvatarOutput:
+    """What a call of the pipeline returns; entry i of each list belongs to image i.
+
+    Attributes:
+        images: PIL images, mode RGBA; or uint8 [N, H, W, 4] *premultiplied* RGBA for
+            ``output_type="np"``; or float32 [N, 4, H, W] premultiplied in [-1, 1] for "pt".
+        attributes: the complete 18 attributes each image was drawn with, "Any" resolved.
+        seeds: the same attributes, seed, steps, sampler and scale give the same image again.
+    """
+
+    images: list[Image.Image] | np.ndarray | Tensor
+    attributes: list[dict[str, int]]
+    seeds: list[int]
+
+
+class AvatarPipeline:
+    """Draws avatars with a trained network.
+
+    Example:
+        >>> pipe = AvatarPipeline.from_pretrained("assets/model")
+        >>> pipe({"hair": 12, "hair_color": "black"}, seed=7).images[0].save("avatar.png")
+    """
+
+    def __init__(
+        self,
+        network: AvatarNetwork,
+        vocabulary: Vocabulary,
+        defaults: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.network = network.eval()
+        self.vocabulary = vocabulary
+        self.defaults = {
+            "guidance_scale": 1.0,
+            "num_inference_steps": 4,
+            "sampler": "ddim",
+            **(defaults or {}),
+        }
+        self.training = dict(training or {})
+        config = network.config
+        self.denoiser = Denoiser(
+            network.unet,
+            make_schedule(config.schedule, **config.schedule_options),
+            config.prediction,
+            config.input_scaling,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        device: str | torch.device | None = None,
+        revision: str | None = None,
+        token: str | None = None,
+    ) -> AvatarPipeline:
+        """Load a checkpoint folder, or a model repository of the Hugging Face Hub ("user/name").
+
+        Args:
+            device: where to run; by default a GPU if there is one, else the CPU.
+            revision: branch, tag or commit of a Hub repository.
+            token: for a private Hub repository; by default the one you logged in with.
+
+        Raises:
+            CheckpointError: the message names what is missing or damaged.
+        """
+        checkpoint = load_checkpoint(fetch_checkpoint(str(name), revision, token))
+        pipeline = cls(
+            checkpoint.network, checkpoint.vocabulary, checkpoint.defaults, checkpoint.training
+        )
+        return pipeline.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+    def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float16) -> None:
+        """Write ``config.json`` and ``model.safetensors``; ``from_pretrained`` reads them back."""
+        checkpoint = Checkpoint(self.network, self.vocabulary, self.defaults, self.training)
+        save_checkpoint(folder, checkpoint, dtype)
+
+    def push_to_hub(
+        self, repo_id: str, *, private: bool | None = None, token: str | None = None
+    ) -> str:
+        """Upload the checkpoint to a model repository, made if need be. Returns the commit's URL.
+
+        Args:
+            repo_id: "user/name".
+            token: by default the one you logged in with or ``HF_TOKEN``.
+        """
+        api = HfApi(token=token)
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            commit = api.upload_folder(
+                repo_id=repo_id, folder_path=folder, commit_message="Upload avatar model"
+            )
+        return str(commit.commit_url)
+
+    def to(self, device: str | torch.device) -> AvatarPipeline:
+        """Move the network to a device; returns the pipeline."""
+        self.network.to(device)
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        attributes: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        *,
+        num_images: int = 1,
+        guidance_scale: float | None = None,
+        num_inference_steps: int | None = None,
+        sampler: str | None = None,
+        seed: int | Sequence[int] | None = None,
+        generator: torch.Generator | None = None,
+        output_type: str = "pil",
+        callback: Callback | None = None,
+    ) -> AvatarOutput:
+        """Draw avatars.
+
+        Args:
+            attributes: name -> value, where a value is a number, a label or "Any", and names left
+                out are "Any"; or a sequence of such mappings, one per avatar. "Any" is resolved by
+                a draw with the frequencies of the training data, on its own for every image.
+            num_images: how many images per mapping, at most 256 in all.
+            guidance_scale: 0..20; 1 is no guidance, as in diffusers. Default: the model's.
+            num_inference_steps: 1..1000. Default: the model's.
+            sampler: "ddim", "ddpm" or "dpm++". Default: the model's.
+            seed: 0..4294967295; image i uses seed + i. Or one seed per image. Default: random.
+            generator: draws the seeds instead, for those used to diffusers.
+            output_type: "pil", "np" or "pt", see ``AvatarOutput.images``.
+            callback: called after every step with (step, t, x_t, x_0 estimate).
+
+        Raises:
+            VocabularyError: an attribute or value the model does not know (a ValueError).
+            ValueError: another argument out of range; the message names it.
+        """
+        default = self.defaults
+        steps = _whole("num_inference_steps", num_inference_steps, 1, MAX_STEPS, default)
+        scale = _number("guidance_scale", guidance_scale, 0, MAX_GUIDANCE_SCALE, default)
+        sampler = default["sampler"] if sampler is None else sampler
+        _choice("sampler", sampler, tuple(SAMPLERS))
+        _choice("output_type", output_type, OUTPUT_TYPES)
+        requests = self._requests(attributes, _whole("num_images", num_images, 1, MAX_IMAGES))
+        seeds = _seeds(seed, generator, len(requests))
+
+        drawn = [
+            self.vocabulary.draw(request, np.random.default_rng(s))
+            for request, s in zip(requests, seeds, strict=True)
+        ]
+        x = self._sample(drawn, seeds, steps, scale, sampler, callback)
+        return AvatarOutput(_convert(x, output_type), drawn, seeds)
+
+    def _requests(self, attributes: Any, num_images: int) -> list[dict[str, int]]:
+        """One parsed request per image."""
+        if attributes is None or isinstance(attributes, Mapping):
+            attributes = [attributes or {}]
+        elif isinstance(attributes, str) or not isinstance(attributes, Sequence):
+            raise ValueError(
+                f"attributes must be a mapping from names to values, not {attributes!r:.60}"
+            )
+        if not all(isinstance(request, Mapping) for request in attributes):
+            raise ValueError("attributes must be a mapping from names to values, or a list of them")
+        if not 1 <= len(attributes) * num_images <= MAX_IMAGES:
+            raise ValueError(
+                f"{len(attributes) * num_images} images asked for; one call draws 1..{MAX_IMAGES}"
+            )
+        parsed = [self.vocabulary.parse(request) for request in attributes]
+        return [request for request in parsed for _ in range(num_images)]
+
+    def _sample(
+        self,
+        drawn: list[dict[str, int]],
+        seeds: list[int],
+        steps: int,
+        scale: float,
+        sampler: str,
+        callback: Callback | None,
+    ) -> Tensor:
+        """Premultiplied RGBA in [-1, 1], float32 [N, 4, H, W] on the pipeline's device."""
+        size = self.network.config.image_size
+        rows = torch.from_numpy(one_hot(np.stack([to_row(a) for a in drawn]))).to(self.device)
+        condition = self.network.tau(rows)
+        null_condition = self.network.tau(torch.zeros_like(rows[:1])) if scale != 1 else None
+        generators = [torch.Generator().manual_seed(s) for s in seeds]
+        noise = noise_like(torch.empty(len(seeds), 4, size, size, device=self.device), generators)
+        return SAMPLERS[sampler](
+            guided(self.denoiser, condition, null_condition, scale),
+            self.denoiser.schedule,
+            noise,
+            time_grid(steps),
+            callback,
+            generators,
+        )
+
+
+def _convert(x: Tensor, output_type: str) -> list[Image.Image] | np.ndarray | Tensor:
+    if output_type == "pt":
+        return x
+    pixels = to_pixels(x)
+    return pixels if output_type == "np" else [to_pil(p) for p in pixels]
+
+
+def _number(
+    name: str, value: Any, low: float, high: float, defaults: Mapping[str, Any] | None = None
+) -> float:
+    """``value`` if it is a number in low..high; the default for None."""
+    value = defaults[name] if value is None and defaults else value
+    ok = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not ok or not low <= value <= high:
+        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value!r:.80}")
+    return float(value)
+
+
+def _whole(
+    name: str, value: Any, low: int, high: int, defaults: Mapping[str, Any] | None = None
+) -> int:
+    """``value`` if it is a whole number in low..high; the default for None."""
+    value = defaults[name] if value is None and defaults else value
+    ok = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not ok or not low <= value <= high or value != int(value):
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r:.80}")
+    return int(value)
+
+
+def _choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r:.80}")
+
+
+def _seeds(seed: Any, generator: torch.Generator | None, count: int) -> list[int]:
+    """One seed per image."""
+    if generator is not None:
+        if seed is not None:
+            raise ValueError("give seed or generator, not both")
+        drawn = torch.randint(0, MAX_SEED, (count,), generator=generator, device=generator.device)
+        return drawn.tolist()
+    if isinstance(seed, Sequence) and not isinstance(seed, str):
+        if len(seed) != count:
+            raise ValueError(f"{len(seed)} seeds for {count} images")
+        return [_whole("seed", s, 0, MAX_SEED) for s in seed]
+    first = secrets.randbelow(MAX_SEED + 1) if seed is None else _whole("seed", seed, 0, MAX_SEED)
+    return [(first + i) % (MAX_SEED + 1) for i in range(count)]

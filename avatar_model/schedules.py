@@ -1,0 +1,118 @@
+"""Noise schedules: functions of time t in [0, 1] that say how a noisy image is mixed.
+
+    x_t = alpha(t) * x_0 + sigma(t) * eps,    eps ~ N(0, I)
+
+t = 0 is the clean image and t = 1 the noisiest. Whether t = 1 is *pure* noise (alpha = 0) depends
+on the schedule; ``linear`` is the one here where it is not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+import torch
+from torch import Tensor
+
+Mix = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A noise schedule: ``alpha, sigma = schedule(t)``, elementwise, for t in [0, 1]."""
+
+    name: str
+    mix: Mix = field(repr=False)
+
+    def __call__(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        return self.mix(t)
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        """log(alpha^2 / sigma^2), from +inf at no noise to -inf at pure noise."""
+        alpha, sigma = self(t)
+        return 2 * (alpha.log() - sigma.log())
+
+
+def flow() -> Schedule:
+    """Rectified flow, x_t = (1 - t) x_0 + t eps (Liu et al., arXiv 2209.03003, eq. 1)."""
+    return Schedule("flow", lambda t: (1 - t, t))
+
+
+def cosine() -> Schedule:
+    """alpha = cos(pi t / 2) (Nichol & Dhariwal, arXiv 2102.09672, eq. 17, without the offset s)."""
+
+    def mix(t: Tensor) -> tuple[Tensor, Tensor]:
+        # Exactly zero at t = 1; cos(pi / 2) in floating point is not.
+        alpha = torch.where(t >= 1, torch.zeros_like(t), torch.cos(t * (math.pi / 2)))
+        return alpha, torch.sin(t * (math.pi / 2))
+
+    return Schedule("cosine", mix)
+
+
+def sigmoid(
+    start: float = -3.0, end: float = 3.0, tau: float = 1.0, input_scale: float = 1.0
+) -> Schedule:
+    """Sigmoid gamma with input scale b (Chen, arXiv 2301.10972, Algorithm 1 and section 2.3).
+
+    The paper multiplies the image by b and then normalises the variance of x_t; here both are
+    folded into alpha = b sqrt(gamma) / n and sigma = sqrt(1 - gamma) / n with
+    n^2 = b^2 gamma + 1 - gamma. b < 1 is a noisier schedule.
+    """
+
+    def mix(t: Tensor) -> tuple[Tensor, Tensor]:
+        low, high = (1 / (1 + math.exp(-v / tau)) for v in (start, end))
+        gamma = (high - torch.sigmoid((t * (end - start) + start) / tau)) / (high - low)
+        gamma = torch.where(t >= 1, torch.zeros_like(t), gamma.clamp(0, 1))
+        norm = (input_scale**2 * gamma + 1 - gamma).sqrt()
+        return input_scale * gamma.sqrt() / norm, (1 - gamma).sqrt() / norm
+
+    return Schedule("sigmoid", mix)
+
+
+@cache
+def _log_alpha_bar(num_steps: int, beta_start: float, beta_end: float) -> Tensor:
+    """log alpha-bar at 0, 1, ..., num_steps noise additions, float64 [num_steps + 1]."""
+    beta = torch.linspace(beta_start, beta_end, num_steps, dtype=torch.float64)
+    return torch.cat([torch.zeros(1, dtype=torch.float64), torch.log1p(-beta).cumsum(0)])
+
+
+def linear(num_steps: int = 300, beta_start: float = 1e-4, beta_end: float = 0.008) -> Schedule:
+    """DDPM's linear beta (Ho et al., arXiv 2006.11239, section 4); the defaults are the blog's.
+
+    t = k / num_steps is exactly k noise additions; log alpha-bar is interpolated in between.
+    """
+
+    def mix(t: Tensor) -> tuple[Tensor, Tensor]:
+        table = _log_alpha_bar(num_steps, beta_start, beta_end).to(t.device)
+        position = (t.double() * num_steps).clamp(0, num_steps)
+        low = position.floor().long().clamp(max=num_steps - 1)
+        log_alpha_bar = torch.lerp(table[low], table[low + 1], position - low)
+        alpha = (log_alpha_bar / 2).exp()
+        sigma = (-torch.expm1(log_alpha_bar)).sqrt()
+        return alpha.to(t.dtype), sigma.to(t.dtype)
+
+    return Schedule("linear", mix)
+
+
+SCHEDULES: dict[str, Callable[..., Schedule]] = {
+    "flow": flow,
+    "cosine": cosine,
+    "sigmoid": sigmoid,
+    "linear": linear,
+}
+
+
+def make_schedule(name: str, **options: float) -> Schedule:
+    """The schedule called ``name``, e.g. ``make_schedule("linear", num_steps=500, beta_end=0.2)``.
+
+    Raises:
+        ValueError: an unknown name or option; the message lists what there is.
+    """
+    if name not in SCHEDULES:
+        raise ValueError(f"unknown schedule {name!r}; choose from {', '.join(SCHEDULES)}")
+    try:
+        return SCHEDULES[name](**options)
+    except TypeError as error:
+        raise ValueError(f"schedule {name!r}: {error}") from None

@@ -1,0 +1,139 @@
+"""Tau, the conditioning module: attributes in, everything the UNet may look at out.
+
+It alone owns what an open attribute means (no token content, nothing drawn) and condition dropout.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .attributes import ATTRIBUTES, OFFSETS, ONE_HOT_SIZE, SIZES
+
+NUM_TOKENS = len(ATTRIBUTES)
+
+
+class Condition(NamedTuple):
+    """What Tau hands to the UNet for a batch of B requests.
+
+    Attributes:
+        tokens: [B, 18, width], one per attribute, for cross-attention.
+        pooled: [B, width], all attributes in one vector, for scale-and-shift.
+        canvas: [B, C, S, S], every given value's own layer summed up, or None without a canvas.
+    """
+
+    tokens: Tensor
+    pooled: Tensor
+    canvas: Tensor | None
+
+
+class Tau(nn.Module):
+    """Projects the 217-wide binary attribute vector into three views of the same request.
+
+    * tokens: each attribute has its own projection of its own slice, so an attribute is a word and
+      its value the word's meaning; an open attribute keeps a learned "open" token.
+    * pooled: the whole vector through an MLP with ``num_projections`` layers.
+    * canvas: each value owns a learned feature map, and the maps of the given values are summed.
+      Cartoon Set images are layered artwork, so "a value is a layer" lets the network spend its
+      arithmetic on how layers cover and tint each other instead of on recalling them. It is one
+      matrix product, nearly free next to a convolution.
+
+    Args:
+        width: size of a token and of the pooled vector.
+        num_projections: depth of both MLPs; the blog doubles this.
+        canvas_channels, canvas_size: C and S of the canvas; 0 channels for none.
+        encoding: "one_hot", or "integers": the blog's first try, 18 numbers value / (n - 1) in
+            [0, 1] (an open attribute is -1), which makes hair 56 lie between hair 55 and hair 57.
+    """
+
+    def __init__(
+        self,
+        width: int = 128,
+        num_projections: int = 2,
+        canvas_channels: int = 0,
+        canvas_size: int = 32,
+        encoding: str = "one_hot",
+    ) -> None:
+        super().__init__()
+        if encoding not in ("one_hot", "integers"):
+            raise ValueError(f"encoding must be 'one_hot' or 'integers', not {encoding!r}")
+        self.encoding = encoding
+        self.canvas_shape = (canvas_channels, canvas_size, canvas_size)
+        in_features = ONE_HOT_SIZE if encoding == "one_hot" else NUM_TOKENS
+
+        # owner[a, j] = 1 where input j belongs to attribute a: keeps each token to its own slice.
+        owner = torch.eye(NUM_TOKENS)
+        if encoding == "one_hot":
+            owner = owner.repeat_interleave(torch.tensor(SIZES), dim=1)
+        self.register_buffer("owner", owner, persistent=False)
+        self.register_buffer("values", _fractions(), persistent=False)
+
+        self.token_values = nn.Parameter(torch.randn(in_features, width))
+        self.token_open = nn.Parameter(torch.randn(NUM_TOKENS, width))
+        self.token_mlp = _mlp(width, width, num_projections - 1)
+        self.pool = _mlp(in_features, width, num_projections)
+        if canvas_channels:
+            # Small, so that 18 summed layers start well below the activations they join.
+            self.canvas = nn.Parameter(
+                0.02 * torch.randn(in_features, canvas_channels * canvas_size**2)
+            )
+        else:
+            self.canvas = None
+
+    def forward(self, one_hot: Tensor) -> Condition:
+        """Args: one_hot: float [B, 217] from ``attributes.one_hot``; zeros leave one open."""
+        x = self._integers(one_hot) if self.encoding == "integers" else one_hot
+        tokens = (x[:, None, :] * self.owner) @ self.token_values  # [B, 18, width]
+        canvas = None
+        if self.canvas is not None:
+            canvas = (x @ self.canvas).unflatten(1, self.canvas_shape)  # [B, C, S, S]
+        return Condition(self.token_mlp(tokens + self.token_open), self.pool(x), canvas)
+
+    def _integers(self, one_hot: Tensor) -> Tensor:
+        """The 18 values scaled to [0, 1], -1 where open: [B, 217] -> [B, 18]."""
+        parts = (one_hot * self.values).split(SIZES, dim=1)
+        given = one_hot.split(SIZES, dim=1)
+        return torch.stack([v.sum(1) + g.sum(1) - 1 for v, g in zip(parts, given, strict=True)], 1)
+
+
+def drop_conditions(
+    one_hot: Tensor, rate: float, generator: torch.Generator | None = None
+) -> Tensor:
+    """Condition dropout for training: a share of the requests lose some or all attributes.
+
+    Of a batch, ``rate / 2`` lose all attributes, which teaches guidance's unconditional branch,
+    and ``rate / 2`` lose each attribute with a probability that is itself drawn from U(0, 1), so
+    that every number of given attributes occurs.
+
+    Args:
+        one_hot: [B, 217].
+        rate: share of requests that lose anything, in [0, 1].
+
+    Returns:
+        [B, 217] with the slices of the dropped attributes set to zero.
+    """
+    batch = len(one_hot)
+    kind, share = torch.rand(2, batch, 1, generator=generator, device="cpu")
+    coin = torch.rand(batch, NUM_TOKENS, generator=generator, device="cpu")
+    dropped = (kind < rate / 2) | ((kind < rate) & (coin < share))  # [B, 18]
+    keep = (~dropped).repeat_interleave(torch.tensor(SIZES), dim=1)
+    return one_hot * keep.to(one_hot)
+
+
+def _fractions() -> Tensor:
+    """value / (n - 1) for each of the 217 inputs."""
+    return torch.cat([torch.linspace(0, 1, n) for n in SIZES])
+
+
+def _mlp(in_features: int, width: int, depth: int) -> nn.Sequential:
+    """``depth`` linear layers with SiLU in front of all but the first."""
+    layers: list[nn.Module] = []
+    for i in range(depth):
+        layers += [nn.SiLU()] if i else []
+        layers += [nn.Linear(in_features if i == 0 else width, width)]
+    return nn.Sequential(*layers)
+
+
+assert OFFSETS[-1] + SIZES[-1] == ONE_HOT_SIZE

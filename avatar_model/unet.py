@@ -1,0 +1,133 @@
+"""The network: a UNet that reads a noisy image, the time and Tau's condition."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .attention import CrossAttention, SelfAttention
+from .blocks import Downsample, ResBlock, TimeEmbedding, Upsample, group_norm, zero_init
+from .tau import Condition
+
+
+class Layer(nn.Module):
+    """A residual block, then self- and cross-attention where the level has them."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        embedding: int,
+        context: int,
+        num_heads: int,
+        self_attention: bool,
+        cross_attention: bool,
+    ) -> None:
+        super().__init__()
+        self.block = ResBlock(in_channels, channels, embedding)
+        self.self_attention = SelfAttention(channels, num_heads) if self_attention else None
+        self.cross_attention = (
+            CrossAttention(channels, context, num_heads) if cross_attention else None
+        )
+
+    def forward(self, x: Tensor, embedding: Tensor, tokens: Tensor) -> Tensor:
+        x = self.block(x, embedding)
+        if self.self_attention is not None:
+            x = self.self_attention(x)
+        if self.cross_attention is not None:
+            x = self.cross_attention(x, tokens)
+        return x
+
+
+class UNet(nn.Module):
+    """UNet (Ronneberger et al., arXiv 1505.04597) with attention, as in DDPM and latent diffusion.
+
+    Args:
+        image_channels: of the image, 4 for RGBA.
+        patch_size: 2 moves 2x2 pixels into channels first, which quarters the cost of the finest
+            level; 1 works on the pixels themselves.
+        channels: of each level, finest first; each level halves the resolution.
+        blocks_down, blocks_up: layers per level on the way down and up.
+        self_attention, cross_attention: per level, finest first.
+        num_heads: of all attention.
+        context: width of Tau's tokens and pooled vector.
+        canvas_channels: of Tau's canvas, which joins the input at the finest level; 0 for none.
+    """
+
+    def __init__(
+        self,
+        image_channels: int,
+        patch_size: int,
+        channels: tuple[int, ...],
+        blocks_down: int,
+        blocks_up: int,
+        self_attention: tuple[bool, ...],
+        cross_attention: tuple[bool, ...],
+        num_heads: int,
+        context: int,
+        canvas_channels: int,
+    ) -> None:
+        super().__init__()
+        self.patch_size = patch_size
+        patch_channels = image_channels * patch_size**2
+        embedding = 4 * channels[0]
+        self.time = TimeEmbedding(embedding)
+        self.pooled = nn.Linear(context, embedding)
+        self.stem = nn.Conv2d(patch_channels + canvas_channels, channels[0], 3, padding=1)
+
+        def layer(level: int, in_channels: int) -> Layer:
+            return Layer(
+                in_channels,
+                channels[level],
+                embedding,
+                context,
+                num_heads,
+                self_attention[level],
+                cross_attention[level],
+            )
+
+        levels = range(len(channels))
+        self.down = nn.ModuleList(
+            nn.ModuleList(layer(level, channels[level]) for _ in range(blocks_down))
+            for level in levels
+        )
+        self.downsample = nn.ModuleList(
+            Downsample(channels[level], channels[level + 1]) for level in levels[:-1]
+        )
+        # The first layer on the way up also takes the skip from the way down.
+        self.up = nn.ModuleList(
+            nn.ModuleList(
+                layer(level, channels[level] * (2 if i == 0 else 1)) for i in range(blocks_up)
+            )
+            for level in levels
+        )
+        self.upsample = nn.ModuleList(
+            Upsample(channels[level + 1], channels[level]) for level in levels[:-1]
+        )
+        self.norm = group_norm(channels[0])
+        self.head = zero_init(nn.Conv2d(channels[0], patch_channels, 3, padding=1))
+
+    def forward(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Args: x: [B, image_channels, H, W]; t: [B] in [0, 1]. Returns the shape of x."""
+        embedding = F.silu(self.time(t) + self.pooled(condition.pooled))  # [B, E]
+        h = F.pixel_unshuffle(x, self.patch_size)  # [B, C p^2, H/p, W/p]
+        if condition.canvas is not None:
+            h = torch.cat([h, condition.canvas], dim=1)
+        h = self.stem(h.contiguous(memory_format=torch.channels_last))
+
+        skips = []
+        for level, layers in enumerate(self.down):
+            if level:
+                h = self.downsample[level - 1](h)
+            for layer in layers:
+                h = layer(h, embedding, condition.tokens)
+            skips.append(h)
+        for level in reversed(range(len(self.up))):
+            h = torch.cat([h, skips[level]], dim=1)
+            for layer in self.up[level]:
+                h = layer(h, embedding, condition.tokens)
+            if level:
+                h = self.upsample[level - 1](h)
+        h = self.head(F.silu(self.norm(h)))
+        return F.pixel_shuffle(h, self.patch_size)

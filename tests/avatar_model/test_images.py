@@ -1,0 +1,109 @@
+"""What a pixel means, checked over every colour and alpha there is."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from avatar_model.images import (
+    ALPHA_FLOOR,
+    load_avatar,
+    on_white,
+    psnr,
+    to_model,
+    to_pil,
+    to_pixels,
+)
+
+
+def all_pixels() -> np.ndarray:
+    """Every (colour, alpha) that a stored picture may hold, uint8 [256, 256, 4]."""
+    colour, alpha = np.mgrid[:256, :256]
+    alpha[alpha <= ALPHA_FLOOR] = 0
+    colour = np.minimum(colour, alpha)
+    return np.stack([colour, colour // 2, colour // 3, alpha], axis=-1).astype(np.uint8)
+
+
+def picture(size: int = 500) -> Image.Image:
+    """A red disc of diameter 0.6 on a transparent background whose hidden colour is green."""
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    rgba = np.full((size, size, 4), (0, 255, 0, 0), dtype=np.uint8)
+    rgba[np.hypot(x, y) < 0.3 * size] = (200, 30, 20, 255)
+    return Image.fromarray(rgba)
+
+
+def test_load_is_premultiplied_clean_and_cropped():
+    pixels = load_avatar(picture())
+    assert pixels.shape == (64, 64, 4) and pixels.dtype == np.uint8
+    assert tuple(pixels[32, 32]) == (200, 30, 20, 255)
+    assert not pixels[0, 0].any()
+    assert (pixels[..., :3] <= pixels[..., 3:]).all(), "bicubic overshoots at the edge of the disc"
+    assert (pixels[..., 1] <= 30).all(), "hidden colour must not bleed into the edge"
+    # 0.6 of the picture is 0.6 / 0.72 of the crop.
+    assert (pixels[32, :, 3] > 127).sum() == pytest.approx(64 * 0.6 / 0.72, abs=1)
+
+
+def test_crop_scales_with_the_picture():
+    small, large = load_avatar(picture(250)), load_avatar(picture(1000))
+    assert abs(small.astype(int) - large).mean() < 1.5
+    assert (load_avatar(picture(), size=32, crop=500)[16, :, 3] > 127).sum() == pytest.approx(19, 1)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "I;16"])
+def test_any_mode(mode):
+    pixels = load_avatar(Image.new(mode, (50, 50)))
+    transparent = mode in ("LA", "PA", "RGBA", "RGBa")
+    assert (pixels[..., 3] == (0 if transparent else 255)).all()
+
+
+def test_palette_with_transparency():
+    paletted = picture().quantize(8)
+    assert paletted.mode == "P"
+    assert abs(load_avatar(paletted).astype(int) - load_avatar(picture())).max() <= 8
+
+
+def test_not_square():
+    with pytest.raises(ValueError, match="500x400"):
+        load_avatar(Image.new("RGBA", (500, 400)))
+
+
+def test_model_round_trip_is_exact():
+    pixels = np.stack([all_pixels(), load_avatar(picture(), size=256)])
+    x = to_model(pixels)
+    assert x.shape == (2, 4, 256, 256) and x.dtype == torch.float32
+    assert x.min() == -1 and x.max() == 1
+    assert np.array_equal(to_pixels(x), pixels)
+    assert torch.equal(to_model(torch.from_numpy(pixels)), x)
+
+
+def test_model_output_becomes_valid_pixels():
+    x = torch.randn(2, 3, 4, 16, 16) * 2
+    pixels = to_pixels(x.to(torch.bfloat16).requires_grad_())
+    assert pixels.shape == (2, 3, 16, 16, 4) and pixels.dtype == np.uint8
+    assert (pixels[..., :3] <= pixels[..., 3:]).all()
+    haze = torch.full((4, 8, 8), -1 + ALPHA_FLOOR / 127.5)
+    assert not to_pixels(haze).any()
+
+
+def test_pil_round_trip_is_exact():
+    pixels = all_pixels()
+    image = to_pil(pixels)
+    assert image.mode == "RGBA" and image.size == (256, 256)
+    assert np.array_equal(np.array(image.convert("RGBa")), pixels)
+    straight = np.array(image)
+    assert not straight[straight[..., 3] == 0].any()
+
+
+def test_on_white():
+    pixels = np.array([[0, 0, 0, 0], [200, 30, 20, 255], [64, 0, 0, 128]], dtype=np.uint8)
+    assert on_white(pixels).tolist() == [[255, 255, 255], [200, 30, 20], [191, 127, 127]]
+    assert on_white(all_pixels()).dtype == np.uint8
+
+
+def test_psnr():
+    a = np.zeros((3, 8, 8, 3), dtype=np.uint8)
+    b = np.stack([np.full((8, 8, 3), v, dtype=np.uint8) for v in (0, 255, 16)])
+    assert psnr(a, b) == pytest.approx([np.inf, 0, 20 * np.log10(255 / 16)])
+    assert psnr(b[2].astype(np.float32), a[2]) == pytest.approx(24.048, abs=1e-3)
+    with pytest.raises(ValueError, match=r"\(8, 8, 3\)"):
+        psnr(a, b[0])

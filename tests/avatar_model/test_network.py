@@ -1,0 +1,125 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from avatar_model.attributes import ATTRIBUTES, NAMES, ONE_HOT_SIZE, SIZES, one_hot, to_row
+from avatar_model.config import ModelConfig
+from avatar_model.network import AvatarNetwork
+from avatar_model.tau import Tau, drop_conditions
+
+TINY = ModelConfig(
+    image_size=16,
+    channels=(16, 32),
+    self_attention=(False, True),
+    cross_attention=(True, True),
+    canvas_channels=4,
+    tau_width=32,
+)
+
+
+def random_request(batch, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = np.stack([rng.integers(0, SIZES) for _ in range(batch)])
+    return torch.from_numpy(one_hot(rows))
+
+
+def trained_looking(config):
+    """Zero-initialised layers would hide a broken path: give every weight a value."""
+    torch.manual_seed(0)
+    network = AvatarNetwork(config).eval()
+    for p in network.parameters():
+        torch.nn.init.normal_(p, std=0.1)
+    return network
+
+
+@pytest.mark.parametrize("encoding", ["one_hot", "integers"])
+@pytest.mark.parametrize("canvas_channels", [0, 4])
+@pytest.mark.parametrize("patch_size", [1, 2])
+def test_every_attribute_and_the_time_reach_the_output(encoding, canvas_channels, patch_size):
+    config = dataclasses.replace(
+        TINY, tau_encoding=encoding, canvas_channels=canvas_channels, patch_size=patch_size
+    )
+    network = trained_looking(config)
+    x, t = torch.randn(1, 4, 16, 16), torch.tensor([0.5])
+    base = dict.fromkeys(NAMES, 0)
+    rows = (
+        [base] + [{**base, a.name: a.num_values - 1} for a in ATTRIBUTES] + [{**base, "hair": -1}]
+    )
+    requests = torch.from_numpy(one_hot(np.stack([to_row(r) for r in rows])))
+    with torch.no_grad():
+        out = network(x.expand(len(rows), -1, -1, -1), t.expand(len(rows)), requests)
+        later = network(x, t + 0.2, requests[:1])
+    assert out.shape == (len(rows), 4, 16, 16)
+    change = (out[1:] - out[:1]).abs().amax((1, 2, 3))
+    assert (change > 1e-4).all(), dict(zip([*NAMES, "open"], change.tolist(), strict=True))
+    assert (later - out[:1]).abs().max() > 1e-4
+
+
+def test_every_parameter_gets_a_gradient():
+    network = trained_looking(TINY).train()
+    network(torch.randn(4, 4, 16, 16), torch.rand(4), random_request(4)).square().mean().backward()
+    dead = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert dead == []
+
+
+def test_an_image_does_not_depend_on_its_batch():
+    network = trained_looking(TINY)
+    x, t, c = torch.randn(5, 4, 16, 16), torch.rand(5), random_request(5)
+    with torch.no_grad():
+        together, alone = network(x, t, c)[2:3], network(x[2:3], t[2:3], c[2:3])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_a_fresh_network_predicts_zero():
+    out = AvatarNetwork(TINY)(torch.randn(1, 4, 16, 16), torch.rand(1), random_request(1))
+    assert not out.any()
+
+
+def test_tau_is_linear_in_the_canvas_and_silent_when_everything_is_open():
+    tau = Tau(width=8, canvas_channels=3, canvas_size=4)
+    a, b = random_request(1, 1), random_request(1, 2)
+    both = tau((a + b) / 2).canvas
+    assert torch.allclose(both, (tau(a).canvas + tau(b).canvas) / 2, atol=1e-6)
+    assert not tau(torch.zeros(1, ONE_HOT_SIZE)).canvas.any()
+
+
+def test_a_token_depends_on_its_own_attribute_only():
+    tau = Tau(width=8)
+    a = dict.fromkeys(NAMES, 0)
+    requests = torch.from_numpy(one_hot(np.stack([to_row(a), to_row({**a, "hair": 7})])))
+    tokens = tau(requests).tokens
+    changed = (tokens[0] - tokens[1]).abs().amax(1) > 0
+    assert [NAMES[i] for i in changed.nonzero()[:, 0]] == ["hair"]
+
+
+def test_condition_dropout_drops_whole_attributes_at_the_asked_rate():
+    request = random_request(4000)
+    kept = drop_conditions(request, 0.5, torch.Generator().manual_seed(0))
+    per_attribute = torch.stack([p.sum(1) for p in kept.split(SIZES, dim=1)], 1)  # [N, 18]
+    assert set(per_attribute.unique().tolist()) == {0.0, 1.0}
+    assert ((kept == request) | (kept == 0)).all()
+    given = per_attribute.sum(1)
+    assert (given == 0).float().mean().item() == pytest.approx(0.25 + 0.25 / 19, abs=0.03)
+    assert (given == 18).float().mean().item() == pytest.approx(0.5 + 0.25 / 19, abs=0.03)
+    assert torch.equal(drop_conditions(request, 0.0), request)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"self_attention": (True,)}, "self_attention needs 2 entries"),
+        ({"image_size": 30}, "image_size 30 must be a multiple of 4"),
+        ({"num_heads": 5}, "channels 16 must be a multiple of num_heads 5"),
+    ],
+)
+def test_impossible_architectures_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(TINY, **change)
+
+
+def test_config_survives_json_and_names_unknown_fields():
+    assert ModelConfig.from_dict(TINY.to_dict()) == TINY
+    with pytest.raises(ValueError, match="unknown model config fields: depth"):
+        ModelConfig.from_dict({"depth": 3})
