@@ -25,7 +25,7 @@ class ModelConfig:
 
     image_size: int = 64
     patch_size: int = 2
-    channels: tuple[int, ...] = (32, 64, 128)
+    channels: tuple[int, ...] = (48, 96, 192)
     blocks_down: int = 1
     blocks_up: int = 2
     self_attention: tuple[bool, ...] = (False, False, True)
@@ -34,7 +34,7 @@ class ModelConfig:
     tau_width: int = 128
     tau_projections: int = 2
     tau_encoding: str = "one_hot"
-    canvas_channels: int = 16
+    canvas_channels: int = 32
     prediction: str = "x0"
     input_scaling: str = "wiener"
     schedule: str = "flow"

@@ -1,0 +1,93 @@
+"""Draws simple faces: a stand-in for Cartoon Set that needs no download.
+
+The faces have the same files, the same 18 attributes and the same 217 values, and every value looks
+different from every other value of its attribute. But they are *not* Cartoon Set pictures and its
+values do not look like these: use them to try the program out and to test it. Every label ends in
+``(drawn)``, so that a model trained on them cannot be mistaken for the real thing.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from avatar_model.attributes import ATTRIBUTES, NAMES, SIZES, Vocabulary
+from train.cartoon_set import OPTIONS_NAME, Examples
+from train.drawing.face import BROWS, FACES, GLASSES, draw_face
+from train.drawing.hair import BEARDS, FRINGES, HAIRCUTS
+from train.rejects import DatasetError
+
+__all__ = ["draw_face", "drawn_examples", "drawn_options", "write_drawn_set"]
+
+DRAWING_VERSION = 1
+"""Raise it when the drawings change, so that packed ones are made again."""
+
+ABOUT = "faces drawn by train/drawn_faces.py: a stand-in, not Cartoon Set"
+
+LABELS: dict[str, tuple[str, ...]] = {
+    "eye_angle": ("outer corner up", "level", "outer corner down"),
+    "eye_lashes": ("none", "lashes"),
+    "eye_lid": ("open", "lowered"),
+    "chin_length": ("short", "medium", "long"),
+    "eyebrow_weight": ("light", "heavy"),
+    "eyebrow_shape": tuple(BROWS),
+    "eyebrow_thickness": ("fine", "medium fine", "medium broad", "broad"),
+    "face_shape": tuple(FACES),
+    "facial_hair": BEARDS,
+    "hair": ("bald", *(f"{cut}, {fringe}" for cut in HAIRCUTS for fringe in FRINGES)),
+    "eye_color": ("brown", "blue", "green", "grey", "black"),
+    "face_color": tuple(f"tone {i}" for i in range(1, 12)),
+    "hair_color": (
+        *("blond", "golden", "orange", "red", "honey"),
+        *("auburn", "brown", "black", "blue grey", "silver"),
+    ),
+    "glasses": tuple(GLASSES),
+    "glasses_color": ("black", "brown", "red", "blue", "green", "gold", "white"),
+    "eye_slant": ("drooping outward", "round", "drooping inward"),
+    "eyebrow_width": ("short", "medium", "long"),
+    "eye_eyebrow_distance": ("near", "medium", "far"),
+}
+
+
+def drawn_examples(n: int, seed: int = 0) -> Examples:
+    """``n`` faces with independent, uniform attributes; more faces begin with the same ones."""
+    if n < 1:
+        raise DatasetError("drawn:N needs at least one face")
+    values = np.random.default_rng(seed).integers(0, SIZES, size=(n, len(SIZES)))
+    ids = [f"cs{i}" for i in range(n)]
+    rows = [dict(zip(NAMES, row, strict=True)) for row in values.tolist()]
+    return Examples(
+        ids=ids,
+        files=[f"{id_}.png" for id_ in ids],
+        attributes=values.astype(np.uint8),
+        vocabulary=Vocabulary.from_options(drawn_options()),
+        pictures=lambda: ((i, partial(draw_face, row)) for i, row in enumerate(rows)),
+        about=ABOUT,
+    )
+
+
+def drawn_options() -> dict[str, list[str]]:
+    """What the drawn values look like, as in an ``options.json``."""
+    return {name: [f"{label} (drawn)" for label in labels] for name, labels in LABELS.items()}
+
+
+def write_drawn_set(folder: str | Path, n: int, seed: int = 0) -> None:
+    """Write the faces of :func:`drawn_examples` as files, in the layout of Cartoon Set.
+
+    Args:
+        folder: gets ``csX.png`` (500x500, RGBA), ``csX.csv`` and ``options.json``; made if needed.
+        n: number of faces.
+        seed: another seed gives other attributes.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    examples = drawn_examples(n, seed)
+    for row, picture in examples.pictures():
+        picture().save(folder / examples.files[row])
+        values = zip(ATTRIBUTES, examples.attributes[row], strict=True)
+        lines = [f'"{a.name}", {value}, {a.num_values}\n' for a, value in values]
+        (folder / f"{examples.ids[row]}.csv").write_text("".join(lines), "utf-8")
+    (folder / OPTIONS_NAME).write_text(json.dumps(drawn_options(), indent=1), "utf-8")
