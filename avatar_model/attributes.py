@@ -8,6 +8,7 @@ like*, how often it occurs, and whether it occurs at all are facts of one data s
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -129,7 +130,8 @@ class Vocabulary:
                     raise VocabularyError(
                         f"{a.name} has {len(given)} {what}; it needs {a.num_values}, one per value"
                     )
-            if len(set(labels)) != len(labels) or ANY_LABEL in labels:
+            folded = {label.casefold() for label in (*labels, ANY_LABEL)}
+            if len(folded) != len(labels) + 1:
                 raise VocabularyError(f"{a.name}: labels must be unique and not {ANY_LABEL!r}")
             if min(counts) < 0 or sum(counts) == 0:
                 raise VocabularyError(f"{a.name}: counts must be >= 0 and not all 0")
@@ -159,8 +161,10 @@ class Vocabulary:
                 f"{a.name.replace('_', ' ')} {i}" for i in range(a.num_values)
             ]
             given = [str(label) for label in given]
+            # Labels are found whatever their case, and none may hide "Any".
+            folded = [label.casefold() for label in (*given, ANY_LABEL)]
             labels[a.name] = tuple(
-                label if given.count(label) == 1 and label != ANY_LABEL else f"{label} ({i})"
+                label if folded.count(label.casefold()) == 1 else f"{label} ({i})"
                 for i, label in enumerate(given)
             )
             seen[a.name] = tuple(int(n) for n in (counts or {}).get(a.name, (1,) * a.num_values))
@@ -221,7 +225,7 @@ class Vocabulary:
                 return ANY
             if text in by_label:
                 number = by_label[text]
-            elif text.lstrip("-").isascii() and text.lstrip("-").isdecimal():
+            elif re.fullmatch(r"-?[0-9]{1,9}", text):
                 number = int(text)
             else:
                 known = [label for label, _ in self.offered(name)]

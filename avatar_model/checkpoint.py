@@ -15,7 +15,7 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.utils import httpx
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from .attributes import Vocabulary
 from .config import ModelConfig
@@ -71,7 +71,8 @@ def save_checkpoint(
         for name, value in checkpoint.network.state_dict().items()
     }
     temporary = folder / f"{WEIGHTS_FILE}.tmp"
-    save_file(weights, temporary, metadata={"format": "pt"})
+    # Not save_file, which makes a file that only its owner can read.
+    temporary.write_bytes(save(weights, metadata={"format": "pt"}))
     temporary.replace(folder / WEIGHTS_FILE)
     write_atomically(folder / CONFIG_FILE, json.dumps(config, indent=1) + "\n")
 

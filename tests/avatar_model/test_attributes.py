@@ -51,6 +51,7 @@ def test_any_may_be_written_in_many_ways(vocabulary, value):
         ({"hair": 111}, "hair 111 is out of range; it has values 0..110"),
         ({"hair": -2}, "hair -2 is out of range"),
         ({"hair_color": "golden"}, "hair_color has no value 'golden'; did you mean 'gold'"),
+        ({"hair": "--5"}, "hair has no value '--5'"),
         ({"hair": 1.5}, "hair must be a whole number, not 1.5"),
         ({"hair": float("nan")}, "hair must be a whole number, not nan"),
         ({"hair": float("inf")}, "hair must be a whole number, not inf"),
@@ -86,8 +87,10 @@ def test_vocabulary_survives_json(vocabulary):
 
 
 def test_duplicate_labels_are_made_unique():
-    labels = Vocabulary.from_options({"eye_lid": ["open", "open"]}).labels["eye_lid"]
-    assert labels == ("open (0)", "open (1)")
+    options = {"eye_lid": ["open", "Open"], "eye_lashes": ["any", "many"]}
+    labels = Vocabulary.from_options(options).labels
+    assert labels["eye_lid"] == ("open (0)", "Open (1)")
+    assert labels["eye_lashes"] == ("any (0)", "many")
 
 
 @pytest.mark.parametrize(

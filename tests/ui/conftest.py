@@ -1,0 +1,88 @@
+"""The page as a visitor meets it: ``app.py`` in a process of its own, around a tiny model."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from avatar_model import ATTRIBUTES, AvatarPipeline, ModelConfig, Vocabulary
+from avatar_model.network import AvatarNetwork
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder: an untrained network, with a face shape that never occurred."""
+    torch.manual_seed(0)
+    config = ModelConfig(
+        channels=(16, 32),
+        self_attention=(False, False),
+        cross_attention=(False, True),
+        canvas_channels=4,
+        tau_width=32,
+    )
+    network = AvatarNetwork(config)
+    for weights in network.parameters():
+        # A network starts with zeros in its last layers, and would draw the same for everybody.
+        if not weights.any():
+            torch.nn.init.normal_(weights, std=0.1)
+    counts = {a.name: [1] * a.num_values for a in ATTRIBUTES}
+    counts["face_shape"][6] = 0
+    vocabulary = Vocabulary.from_options({"eye_lashes": ["none", "long lashes"]}, counts)
+    folder = tmp_path_factory.mktemp("model")
+    AvatarPipeline(network, vocabulary).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running ``app.py``."""
+    folder = tmp_path_factory.mktemp("server")
+    address = f"http://127.0.0.1:{_free_port()}"
+    environment = os.environ | {
+        "AVATAR_MODEL": str(model),
+        "GRADIO_SERVER_PORT": address.rpartition(":")[2],
+        "GRADIO_TEMP_DIR": str(folder / "files"),
+        "OMP_NUM_THREADS": "1",
+    }
+    with (folder / "log").open("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+        try:
+            _wait_for(address, process)
+            yield address
+            log.seek(0)
+            assert "Traceback" not in (text := log.read()), text
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for(address: str, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail(f"app.py did not start: exit code {process.poll()}")

@@ -1,0 +1,108 @@
+"""Everything a visitor can set: the looks in their groups, and how they are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from avatar_model import ANY, ATTRIBUTES, AvatarPipeline
+from avatar_model.attributes import ANY_LABEL, GROUPS
+from avatar_model.samplers import SAMPLERS
+
+from .drawing import MAX_IMAGES, max_steps
+
+MAX_GUIDANCE_SCALE = 10
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The inputs of the page.
+
+    Attributes:
+        looks: attribute name -> its dropdown, whose value is a number or ``ANY``.
+        settings: the pipeline's argument of that name -> its input.
+        lock_seed: whether ``settings["seed"]`` is kept for the next drawing.
+    """
+
+    looks: dict[str, gr.Dropdown]
+    settings: dict[str, gr.Component]
+    lock_seed: gr.Checkbox
+
+
+def make_controls(pipeline: AvatarPipeline) -> Controls:
+    """Lay the controls out in the current column."""
+    looks = {}
+    with gr.Row(elem_id="looks"):
+        for group in GROUPS:
+            members = [a for a in ATTRIBUTES if a.group == group]
+            with gr.Column(elem_classes=["group", f"group-of-{len(members)}"]):
+                gr.HTML(f"<h2>{group}</h2>", apply_default_css=False)
+                for a in members:
+                    looks[a.name] = _look(pipeline, a.name, a.title)
+    with gr.Column(elem_id="drawing"):
+        gr.HTML("<h2>Drawing</h2>", apply_default_css=False)
+        settings, lock_seed = _settings(pipeline)
+    return Controls(looks, settings, lock_seed)
+
+
+def _look(pipeline: AvatarPipeline, name: str, title: str) -> gr.Dropdown:
+    choices = [(ANY_LABEL, ANY), *pipeline.vocabulary.offered(name)]
+    return gr.Dropdown(
+        [(label[:1].upper() + label[1:], value) for label, value in choices],
+        label=title,
+        # All of them at once; None means the same but arrives in the browser as 100.
+        num_choices_shown=len(choices),
+        min_width=140,
+        elem_id=name.replace("_", "-"),
+    )
+
+
+def _settings(pipeline: AvatarPipeline) -> tuple[dict[str, gr.Component], gr.Checkbox]:
+    defaults = pipeline.defaults
+    settings: dict[str, gr.Component] = {}
+    with gr.Row(elem_classes="fields"):
+        settings["guidance_scale"] = gr.Slider(
+            0,
+            MAX_GUIDANCE_SCALE,
+            value=defaults["guidance_scale"],
+            step=0.1,
+            label="Guidance scale",
+            info="1 is none; any other takes twice as long.",
+            min_width=220,
+        )
+        settings["num_images"] = gr.Slider(
+            1,
+            MAX_IMAGES,
+            value=1,
+            step=1,
+            label="Number of images",
+            info="Looks left on Any differ from image to image.",
+            min_width=220,
+        )
+        settings["num_inference_steps"] = gr.Slider(
+            1,
+            max_steps(pipeline),
+            value=defaults["num_inference_steps"],
+            step=1,
+            label="Steps",
+            info="More take longer and rarely draw better.",
+            min_width=220,
+        )
+        settings["sampler"] = gr.Dropdown(
+            [(name.upper(), name) for name in SAMPLERS],
+            value=defaults["sampler"],
+            label="Sampler",
+            info="How the noise is turned into a picture.",
+            min_width=220,
+        )
+        with gr.Column(min_width=220):
+            settings["seed"] = gr.Number(
+                0,
+                label="Seed",
+                info="The same seed and looks give the same image.",
+                precision=0,
+                elem_id="seed",
+            )
+            lock_seed = gr.Checkbox(label="Keep this seed", container=False, elem_id="lock-seed")
+    return settings, lock_seed

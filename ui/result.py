@@ -1,0 +1,103 @@
+"""A drawing as HTML: the picked avatar large, the others as thumbnails below it.
+
+Plain radio buttons do the picking, in CSS: no script, no round trip, and the arrow keys work.
+Pictures are data URIs, so a download is exactly the PNG that was drawn and the server keeps no
+file.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from html import escape
+
+from PIL import Image
+
+from avatar_model import ATTRIBUTES
+from avatar_model.attributes import GROUPS
+
+from .drawing import Avatar, Drawing
+
+ALT_NAMES = ("hair", "hair_color", "facial_hair", "glasses", "face_color", "eye_color")
+"""What somebody who cannot see the picture would want to know first."""
+
+EMPTY_RESULT = (
+    '<div class="avatars"><figure><div class="paper"></div>'
+    '<figcaption>Drawing…</figcaption></figure><div class="details"></div></div>'
+)
+"""Takes the place of the first picture, so that nothing moves when it arrives."""
+
+
+def result_html(drawing: Drawing) -> str:
+    """The whole result."""
+    avatars = drawing.avatars
+    archive = _archive_link(avatars) if len(avatars) > 1 else ""
+    parts = []
+    for i, avatar in enumerate(avatars):
+        if len(avatars) > 1:
+            parts.append(_thumbnail(avatar, i, len(avatars)))
+        parts.append(_large(avatar, archive) + _details(avatar, drawing.seconds))
+    return f'<div class="avatars">{"".join(parts)}</div>'
+
+
+def _thumbnail(avatar: Avatar, index: int, count: int) -> str:
+    checked = " checked" if index == 0 else ""
+    return (
+        f'<input type="radio" name="avatar" id="avatar-{index}"{checked}'
+        f' aria-label="Avatar {index + 1} of {count}">'
+        f'<label for="avatar-{index}" class="paper">{_img(avatar, "")}</label>'
+    )
+
+
+def _large(avatar: Avatar, archive: str) -> str:
+    return (
+        f'<figure><div class="paper">{_img(avatar, _alt(avatar))}</div><figcaption>'
+        f"{_link(_png(avatar.image), 'image/png', avatar.file_name, 'Download PNG')}{archive}"
+        "</figcaption></figure>"
+    )
+
+
+def _details(avatar: Avatar, seconds: float) -> str:
+    """The seed, the time, and what "Any" became."""
+    items = "".join(
+        f"<div><dt>{escape(a.title)}</dt> <dd>{escape(avatar.labels[a.name])}</dd></div>"
+        for a in sorted(ATTRIBUTES, key=lambda a: GROUPS.index(a.group))
+        if a.name in avatar.drawn
+    )
+    drawn = f"<h3>Chosen at random</h3><dl>{items}</dl>" if items else ""
+    return f'<div class="details"><p>Seed {avatar.seed} · drawn in {seconds:.1f} s</p>{drawn}</div>'
+
+
+def _alt(avatar: Avatar) -> str:
+    titles = {a.name: a.title for a in ATTRIBUTES}
+    return "Avatar. " + "; ".join(f"{titles[name]}: {avatar.labels[name]}" for name in ALT_NAMES)
+
+
+def _img(avatar: Avatar, alt: str) -> str:
+    width, height = avatar.image.size
+    source = _uri(_png(avatar.image), "image/png")
+    return f'<img alt="{escape(alt)}" width="{width}" height="{height}" src="{source}">'
+
+
+def _archive_link(avatars: list[Avatar]) -> str:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for avatar in avatars:
+            file.writestr(avatar.file_name, _png(avatar.image))
+    name = f"avatars-{avatars[0].seed}.zip"
+    return _link(archive.getvalue(), "application/zip", name, f"All {len(avatars)} (ZIP)")
+
+
+def _link(content: bytes, mime_type: str, file_name: str, text: str) -> str:
+    return f'<a download="{file_name}" href="{_uri(content, mime_type)}">{text}</a>'
+
+
+def _uri(content: bytes, mime_type: str) -> str:
+    return f"data:{mime_type};base64,{base64.b64encode(content).decode()}"
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
