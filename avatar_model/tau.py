@@ -66,7 +66,7 @@ class Tau(nn.Module):
         # owner[a, j] = 1 where input j belongs to attribute a: keeps each token to its own slice.
         owner = torch.eye(NUM_TOKENS)
         if encoding == "one_hot":
-            owner = owner.repeat_interleave(torch.tensor(SIZES), dim=1)
+            owner = owner.repeat_interleave(torch.tensor(SIZES), dim=1, output_size=ONE_HOT_SIZE)
         self.register_buffer("owner", owner, persistent=False)
         self.register_buffer("values", _fractions(), persistent=False)
 

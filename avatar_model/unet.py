@@ -95,10 +95,12 @@ class UNet(nn.Module):
         self.downsample = nn.ModuleList(
             Downsample(channels[level], channels[level + 1]) for level in levels[:-1]
         )
-        # The first layer on the way up also takes the skip from the way down.
+        # The first layer on the way up also takes the skip from the way down, but at the coarsest
+        # level, where both are the same thing.
         self.up = nn.ModuleList(
             nn.ModuleList(
-                layer(level, channels[level] * (2 if i == 0 else 1)) for i in range(blocks_up)
+                layer(level, channels[level] * (2 if i == 0 and level < levels[-1] else 1))
+                for i in range(blocks_up)
             )
             for level in levels
         )
@@ -123,11 +125,11 @@ class UNet(nn.Module):
             for layer in layers:
                 h = layer(h, embedding, condition.tokens)
             skips.append(h)
+        skips.pop()
         for level in reversed(range(len(self.up))):
-            h = torch.cat([h, skips[level]], dim=1)
+            if level < len(skips):
+                h = torch.cat([self.upsample[level](h), skips[level]], dim=1)
             for layer in self.up[level]:
                 h = layer(h, embedding, condition.tokens)
-            if level:
-                h = self.upsample[level - 1](h)
         h = self.head(F.silu(self.norm(h)))
         return F.pixel_shuffle(h, self.patch_size)

@@ -121,7 +121,9 @@ def _differences(
     """(dotted name, before, now) of every field that differs."""
     found = []
     for key in {**before, **now}:
-        old, new = before.get(key), now.get(key)
+        if key not in before:  # a field that is younger than the run
+            continue
+        old, new = before[key], now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
             found += _differences(old, new, f"{prefix}{key}.")
         elif old != new:

@@ -1,0 +1,122 @@
+"""The model card: the README.md of a checkpoint, for people and for the Hub's search."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from avatar_model import AvatarPipeline
+from avatar_model.checkpoint import write_atomically
+
+CARD_FILE = "README.md"
+SAMPLES_FILE = "samples.png"
+
+TEMPLATE = Path(__file__).with_name("model_card.md")
+CARTOON_SET_REPO = "cgarciae/cartoonset"
+METRIC_NAMES = {
+    "psnr_db": "PSNR (dB)",
+    "psnr_db_5th_percentile": "PSNR (dB), 5th percentile",
+}
+
+
+def write_model_card(
+    folder: str | Path,
+    pipeline: AvatarPipeline,
+    metrics: Mapping[str, float] | None = None,
+    repo_id: str | None = None,
+) -> None:
+    """Write ``README.md`` into a checkpoint folder; the same arguments give the same bytes.
+
+    Args:
+        folder: ``samples.png`` is shown if it is there.
+        pipeline: of that checkpoint; its ``training`` says how it was trained.
+        metrics: name -> value, such as ``{"psnr_db": 23.1}``. Values that are not finite are left
+            out, because the front matter cannot hold them.
+        repo_id: where the model will be, "user/name", if it is known.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    folder = Path(folder)
+    training = {k: v for k, v in pipeline.training.items() if isinstance(v, (str, int, float))}
+    metrics = {k: float(v) for k, v in (metrics or {}).items() if math.isfinite(v)}
+    data = _without_folders(str(training.get("data", "unknown")))
+    stand_in, cartoon_set = data.startswith("drawn:"), "cartoonset" in data.lower()
+    title = repo_id.split("/")[-1] if repo_id else "Avatar model"
+    config = pipeline.network.config
+    card = ModelCard.from_template(
+        _front_matter(title, data, metrics, stand_in=stand_in, cartoon_set=cartoon_set),
+        template_path=str(TEMPLATE),
+        title=title,
+        size=config.image_size,
+        stand_in=stand_in,
+        cartoon_set=cartoon_set,
+        data=_cell(data),
+        samples=SAMPLES_FILE if (folder / SAMPLES_FILE).exists() else "",
+        source=json.dumps(repo_id or "path/to/this/folder"),
+        defaults=pipeline.defaults,
+        metrics=[(_metric_name(name), f"{value:.4g}") for name, value in metrics.items()],
+        training=[_training_row(name, value) for name, value in training.items()],
+        parameters=f"{pipeline.network.num_parameters():,}",
+        prediction=config.prediction,
+        schedule=config.schedule,
+    )
+    write_atomically(folder / CARD_FILE, str(card).rstrip() + "\n")
+
+
+def _front_matter(
+    title: str, data: str, metrics: Mapping[str, float], *, stand_in: bool, cartoon_set: bool
+) -> ModelCardData:
+    # The licence of other people's own data is theirs to say: none is claimed for it.
+    licence = "apache-2.0" if stand_in else "cc-by-4.0" if cartoon_set else None
+    results = [
+        EvalResult(
+            task_type="image-generation",
+            task_name="Avatar from 18 attributes",
+            dataset_type=CARTOON_SET_REPO if cartoon_set else "other",
+            dataset_name=data,
+            metric_type=name,
+            metric_name=_metric_name(name),
+            metric_value=value,
+        )
+        for name, value in metrics.items()
+    ]
+    return ModelCardData(
+        license=licence,
+        tags=["avatar", "cartoon", "diffusion", "image-generation"],
+        datasets=[CARTOON_SET_REPO] if cartoon_set else None,
+        model_name=title,
+        eval_results=results or None,
+    )
+
+
+def _metric_name(name: str) -> str:
+    return METRIC_NAMES.get(name) or _cell(name.replace("_", " "))
+
+
+def _training_row(name: str, value: Any) -> tuple[str, str]:
+    """A line of the table: what it is called, and the value as people write it."""
+    label = name.replace("_", " ").capitalize()
+    if name == "seconds":
+        return "Time", f"{value / 3600:.1f} hours" if value >= 3600 else f"{value / 60:.0f} minutes"
+    if isinstance(value, str):
+        return _cell(label), _cell(_without_folders(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _cell(label), f"{value:,}"
+    return _cell(label), f"{value}"
+
+
+def _without_folders(text: str) -> str:
+    """The last part of a path, for the folders of a machine are nobody's business."""
+    is_path = text.startswith(("/", "\\", "~", ".")) or text[1:3] in (":\\", ":/")
+    return PureWindowsPath(text).name if is_path else text
+
+
+def _cell(text: str) -> str:
+    """``text`` as it can stand in a Markdown table."""
+    return " ".join(text.split()).replace("|", "\\|").replace("`", "'")
