@@ -21,6 +21,8 @@ class ModelConfig:
         prediction: what the network predicts: "x0", "eps" or "v" (``denoiser.Denoiser``).
         input_scaling: how x_t is scaled on its way into the network (``denoiser.Denoiser``).
         schedule, schedule_options: see ``schedules.make_schedule``.
+        pixel_range: what black and white are to the diffusion process; noise has mean 0 and
+            variance 1 whatever this is, which is why (0, 1) is a bad idea (the blog's first try).
     """
 
     image_size: int = 64
@@ -39,12 +41,15 @@ class ModelConfig:
     input_scaling: str = "wiener"
     schedule: str = "flow"
     schedule_options: dict[str, float] = field(default_factory=dict)
+    pixel_range: tuple[float, float] = (-1.0, 1.0)
 
     def __post_init__(self) -> None:
         levels = len(self.channels)
         for name in ("self_attention", "cross_attention"):
             if len(getattr(self, name)) != levels:
                 raise ValueError(f"{name} needs {levels} entries, one per level of channels")
+        if not self.pixel_range[0] < self.pixel_range[1]:
+            raise ValueError(f"pixel_range must rise, not {self.pixel_range}")
         smallest = self.patch_size * 2 ** (levels - 1)
         if self.image_size % smallest:
             raise ValueError(

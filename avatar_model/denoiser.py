@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from .schedules import Schedule
+from .config import ModelConfig
+from .schedules import Schedule, make_schedule
 
 PREDICTIONS = ("x0", "eps", "v")
 INPUT_SCALINGS = ("unit", "wiener")
@@ -31,6 +32,7 @@ class Denoiser:
             estimate of a unit-variance x_0. It fades to nothing as x_t becomes pure noise, where
             E[x_0 | x_t] does not depend on x_t either, so the network need not learn to ignore
             the noise. Only for "x0": the other two must copy the noise.
+        pixel_range: what black and white are in x_0.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Denoiser:
         schedule: Schedule,
         prediction: str = "x0",
         input_scaling: str = "unit",
+        pixel_range: tuple[float, float] = (-1.0, 1.0),
     ) -> None:
         if prediction not in PREDICTIONS:
             raise ValueError(f"unknown prediction {prediction!r}; choose from {PREDICTIONS}")
@@ -50,6 +53,13 @@ class Denoiser:
         self.schedule = schedule
         self.prediction = prediction
         self.input_scaling = input_scaling
+        self.pixel_range = pixel_range
+
+    @classmethod
+    def from_config(cls, network: Network, config: ModelConfig) -> Denoiser:
+        """The denoiser that ``config`` describes, around a network built from it."""
+        schedule = make_schedule(config.schedule, **config.schedule_options)
+        return cls(network, schedule, config.prediction, config.input_scaling, config.pixel_range)
 
     def __call__(self, x: Tensor, t: Tensor, condition: object) -> Tensor:
         """The estimate of x_0.

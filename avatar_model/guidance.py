@@ -45,7 +45,7 @@ def guided(
     def denoise(x: Tensor, t: float) -> Tensor:
         times = torch.full((len(x),), t, device=x.device, dtype=x.dtype)
         if scale == 1 or not interval[0] <= t <= interval[1]:
-            return denoiser(x, times, condition).clamp(-1, 1)
+            return denoiser(x, times, condition).clamp(*denoiser.pixel_range)
         both = Condition(
             *(
                 None if c is None else torch.cat([c, n.expand_as(c)])
@@ -53,6 +53,6 @@ def guided(
             )
         )
         x0, x0_null = denoiser(torch.cat([x, x]), torch.cat([times, times]), both).chunk(2)
-        return torch.lerp(x0_null, x0, scale).clamp(-1, 1)
+        return torch.lerp(x0_null, x0, scale).clamp(*denoiser.pixel_range)
 
     return denoise

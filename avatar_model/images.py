@@ -62,32 +62,38 @@ def _clean(pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def to_model(pixels: np.ndarray | torch.Tensor) -> torch.Tensor:
+def to_model(
+    pixels: np.ndarray | torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)
+) -> torch.Tensor:
     """Stored pixels as a network sees them.
 
     Args:
         pixels: uint8 [..., H, W, 4], premultiplied RGBA; a tensor stays on its device.
+        pixel_range: what 0 and 255 become.
 
     Returns:
-        float32 [..., 4, H, W] in [-1, 1]; the memory stays in channels-last order.
+        float32 [..., 4, H, W] in ``pixel_range``; the memory stays in channels-last order.
     """
     import torch
 
     # Copied, because torch warns about sharing the read-only memory of a memory-mapped file.
     x = torch.tensor(pixels) if isinstance(pixels, np.ndarray) else pixels
-    return x.movedim(-1, -3).float() / 127.5 - 1
+    low, high = pixel_range
+    return x.movedim(-1, -3).float() * ((high - low) / 255) + low
 
 
-def to_pixels(x: torch.Tensor) -> np.ndarray:
+def to_pixels(x: torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)) -> np.ndarray:
     """The way back from :func:`to_model`, exact for pixels that came from :func:`load_avatar`.
 
     Args:
-        x: [..., 4, H, W], any float type and device; values outside [-1, 1] are clamped.
+        x: [..., 4, H, W], any float type and device; values outside ``pixel_range`` are clamped.
+        pixel_range: what black and white are in ``x``.
 
     Returns:
         uint8 [..., H, W, 4], premultiplied RGBA with colour <= alpha and no haze.
     """
-    levels = ((x.detach().float() + 1) * 127.5).round().clamp(0, 255)
+    low, high = pixel_range
+    levels = ((x.detach().float() - low) * (255 / (high - low))).round().clamp(0, 255)
     return _clean(np.ascontiguousarray(levels.movedim(-3, -1).byte().cpu().numpy()))
 
 

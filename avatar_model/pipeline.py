@@ -22,7 +22,6 @@ from .guidance import guided
 from .images import to_pil, to_pixels
 from .network import AvatarNetwork
 from .samplers import SAMPLERS, Callback, noise_like, time_grid
-from .schedules import make_schedule
 
 MAX_IMAGES = 256
 MAX_STEPS = 1000
@@ -71,13 +70,7 @@ class AvatarPipeline:
             **(defaults or {}),
         }
         self.training = dict(training or {})
-        config = network.config
-        self.denoiser = Denoiser(
-            network.unet,
-            make_schedule(config.schedule, **config.schedule_options),
-            config.prediction,
-            config.input_scaling,
-        )
+        self.denoiser = Denoiser.from_config(network.unet, network.config)
 
     @classmethod
     def from_pretrained(
@@ -184,7 +177,8 @@ class AvatarPipeline:
             for request, s in zip(requests, seeds, strict=True)
         ]
         x = self._sample(drawn, seeds, steps, scale, sampler, callback)
-        return AvatarOutput(_convert(x, output_type), drawn, seeds)
+        pixel_range = self.network.config.pixel_range
+        return AvatarOutput(_convert(x, pixel_range, output_type), drawn, seeds)
 
     def _requests(self, attributes: Any, num_images: int) -> list[dict[str, int]]:
         """One parsed request per image."""
@@ -212,7 +206,7 @@ class AvatarPipeline:
         sampler: str,
         callback: Callback | None,
     ) -> Tensor:
-        """Premultiplied RGBA in [-1, 1], float32 [N, 4, H, W] on the pipeline's device."""
+        """Premultiplied RGBA in the pixel range of the model, float32 [N, 4, H, W]."""
         size = self.network.config.image_size
         rows = torch.from_numpy(one_hot(np.stack([to_row(a) for a in drawn]))).to(self.device)
         condition = self.network.tau(rows)
@@ -229,10 +223,13 @@ class AvatarPipeline:
         )
 
 
-def _convert(x: Tensor, output_type: str) -> list[Image.Image] | np.ndarray | Tensor:
+def _convert(
+    x: Tensor, pixel_range: tuple[float, float], output_type: str
+) -> list[Image.Image] | np.ndarray | Tensor:
     if output_type == "pt":
-        return x
-    pixels = to_pixels(x)
+        low, high = pixel_range
+        return (x - low) * (2 / (high - low)) - 1
+    pixels = to_pixels(x, pixel_range)
     return pixels if output_type == "np" else [to_pil(p) for p in pixels]
 
 

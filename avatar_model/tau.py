@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .attributes import ATTRIBUTES, OFFSETS, ONE_HOT_SIZE, SIZES
 
 NUM_TOKENS = len(ATTRIBUTES)
+ENCODINGS = ("one_hot", "integers", "none")
 
 
 class Condition(NamedTuple):
@@ -44,8 +45,9 @@ class Tau(nn.Module):
         width: size of a token and of the pooled vector.
         num_projections: depth of both MLPs; the blog doubles this.
         canvas_channels, canvas_size: C and S of the canvas; 0 channels for none.
-        encoding: "one_hot", or "integers": the blog's first try, 18 numbers value / (n - 1) in
-            [0, 1] (an open attribute is -1), which makes hair 56 lie between hair 55 and hair 57.
+        encoding: "one_hot"; or "integers", the blog's first try, 18 numbers value / (n - 1) in
+            [0, 1] (an open attribute is -1), which makes hair 56 lie between hair 55 and hair 57;
+            or "none", an unconditional model that never learns what was asked.
     """
 
     def __init__(
@@ -57,15 +59,17 @@ class Tau(nn.Module):
         encoding: str = "one_hot",
     ) -> None:
         super().__init__()
-        if encoding not in ("one_hot", "integers"):
-            raise ValueError(f"encoding must be 'one_hot' or 'integers', not {encoding!r}")
+        if encoding not in ENCODINGS:
+            raise ValueError(
+                f"tau_encoding must be one of {', '.join(ENCODINGS)}, not {encoding!r}"
+            )
         self.encoding = encoding
         self.canvas_shape = (canvas_channels, canvas_size, canvas_size)
-        in_features = ONE_HOT_SIZE if encoding == "one_hot" else NUM_TOKENS
+        in_features = NUM_TOKENS if encoding == "integers" else ONE_HOT_SIZE
 
         # owner[a, j] = 1 where input j belongs to attribute a: keeps each token to its own slice.
         owner = torch.eye(NUM_TOKENS)
-        if encoding == "one_hot":
+        if encoding != "integers":
             owner = owner.repeat_interleave(torch.tensor(SIZES), dim=1, output_size=ONE_HOT_SIZE)
         self.register_buffer("owner", owner, persistent=False)
         self.register_buffer("values", _fractions(), persistent=False)
@@ -84,15 +88,19 @@ class Tau(nn.Module):
 
     def forward(self, one_hot: Tensor) -> Condition:
         """Args: one_hot: float [B, 217] from ``attributes.one_hot``; zeros leave one open."""
-        x = self._integers(one_hot) if self.encoding == "integers" else one_hot
+        x = self._encode(one_hot)
         tokens = (x[:, None, :] * self.owner) @ self.token_values  # [B, 18, width]
         canvas = None
         if self.canvas is not None:
             canvas = (x @ self.canvas).unflatten(1, self.canvas_shape)  # [B, C, S, S]
         return Condition(self.token_mlp(tokens + self.token_open), self.pool(x), canvas)
 
-    def _integers(self, one_hot: Tensor) -> Tensor:
-        """The 18 values scaled to [0, 1], -1 where open: [B, 217] -> [B, 18]."""
+    def _encode(self, one_hot: Tensor) -> Tensor:
+        """[B, 217] -> [B, 18] for integers, else [B, 217]."""
+        if self.encoding == "none":
+            return torch.zeros_like(one_hot)
+        if self.encoding == "one_hot":
+            return one_hot
         parts = (one_hot * self.values).split(SIZES, dim=1)
         given = one_hot.split(SIZES, dim=1)
         return torch.stack([v.sum(1) + g.sum(1) - 1 for v, g in zip(parts, given, strict=True)], 1)
@@ -110,15 +118,17 @@ def drop_conditions(
     Args:
         one_hot: [B, 217].
         rate: share of requests that lose anything, in [0, 1].
+        generator: on the device of ``one_hot``.
 
     Returns:
         [B, 217] with the slices of the dropped attributes set to zero.
     """
-    batch = len(one_hot)
-    kind, share = torch.rand(2, batch, 1, generator=generator, device="cpu")
-    coin = torch.rand(batch, NUM_TOKENS, generator=generator, device="cpu")
+    batch, device = len(one_hot), one_hot.device
+    kind, share = torch.rand(2, batch, 1, generator=generator, device=device)
+    coin = torch.rand(batch, NUM_TOKENS, generator=generator, device=device)
     dropped = (kind < rate / 2) | ((kind < rate) & (coin < share))  # [B, 18]
-    keep = (~dropped).repeat_interleave(torch.tensor(SIZES), dim=1)
+    sizes = torch.tensor(SIZES, device=device)
+    keep = (~dropped).repeat_interleave(sizes, dim=1, output_size=ONE_HOT_SIZE)
     return one_hot * keep.to(one_hot)
 
 

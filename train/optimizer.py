@@ -70,19 +70,24 @@ def orthogonalized(matrix: Tensor, iterations: int = 5) -> Tensor:
     return x.T if tall else x
 
 
-def make_optimizers(network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+def make_optimizers(
+    network: nn.Module, name: str, learning_rate: float
+) -> list[torch.optim.Optimizer]:
     """The optimizers of a training run; every parameter belongs to exactly one.
 
     Muon is for hidden weights. The UNet's first and last layer, Tau's per-value rows, biases and
     norms go to Adam, as the Muon post advises for inputs, outputs and vectors.
 
     Args:
+        name: "muon" for both, "adam" for Adam alone.
         learning_rate: of Adam. Muon's is 10 times that: its steps are measured in another unit,
             an orthogonal matrix, and 0.02 beside Adam's 0.002 was best here.
     """
+    if name == "adam":
+        return [torch.optim.Adam(network.parameters(), lr=learning_rate)]
     hidden, rest = [], []
-    for name, p in network.named_parameters():
-        inner = name.startswith("unet.") and not name.startswith(("unet.stem", "unet.head"))
+    for where, p in network.named_parameters():
+        inner = where.startswith("unet.") and not where.startswith(("unet.stem", "unet.head"))
         (hidden if inner and p.ndim >= 2 else rest).append(p)
     return [
         Muon(hidden, lr=10 * learning_rate),

@@ -1,41 +1,55 @@
-"""The training loop.
+"""The training loop: one or many processes, resumable to the bit.
 
-Everything random in a step comes from one generator seeded by (run seed, step), so a resumed run
-continues exactly where it was without any random state to save.
+Everything random in a step comes from one generator seeded by (run seed, step), and the images of a
+step are a function of (run seed, step). A resumed run therefore continues exactly where it was, and
+processes agree on a batch without talking: each draws the whole batch and takes its own part.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from accelerate import Accelerator
+from PIL import Image
 from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from avatar_model import AvatarPipeline
+from avatar_model import AvatarPipeline, CheckpointError
 from avatar_model.attributes import one_hot
-from avatar_model.checkpoint import CheckpointError
 from avatar_model.denoiser import Denoiser
 from avatar_model.images import to_model
 from avatar_model.network import AvatarNetwork
-from avatar_model.schedules import make_schedule
 
 from .config import TrainConfig
 from .ema import PowerEma
 from .evaluate import paired_psnr
-from .objective import diffusion_loss
+from .figures import FigureError
+from .forward_process import schedule_warnings
+from .guard import LossGuard
+from .hub import HubUploader
+from .learning_gif import save_samples
+from .learning_rate import LearningRate
+from .model_card import SAMPLES_FILE, write_model_card
+from .objective import Draw, diffusion_loss, draw_noise
 from .optimizer import make_optimizers
 from .packed import PackedSet
-from .run_folder import RunFolder
+from .run_folder import METRICS_FILE, RunError, RunFolder
 from .sample_grid import save_pairs
 
-LOG_STEPS = 20
 PSNR_IMAGES = 128
 GRID_IMAGES = 16
+STATE_FILE = "state.pt"
 
 
 class Trainer:
@@ -44,166 +58,372 @@ class Trainer:
     Args:
         config: the run.
         data: the data set; its validation split is never trained on.
+        accelerator: the process group; started with ``accelerate launch`` there are several.
     """
 
-    def __init__(self, config: TrainConfig, data: PackedSet) -> None:
+    def __init__(
+        self, config: TrainConfig, data: PackedSet, accelerator: Accelerator | None = None
+    ) -> None:
         self.config = config
-        self.device = torch.device(
-            config.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        )
-        self.folder = RunFolder(config.run, config.to_dict())
+        self.accelerator = accelerator or make_accelerator(config)
+        self.device = self.accelerator.device
+        self.is_main = self.accelerator.is_main_process
+        self.folder = RunFolder(config.run)
+        if self.is_main:
+            self.folder.open(config.to_dict())
+        self.accelerator.wait_for_everyone()
+        parts = self.accelerator.num_processes * config.gradient_accumulation
+        if config.batch_size < parts:
+            raise ValueError(
+                f"batch_size {config.batch_size} cannot be split over {parts} parts "
+                "(processes x gradient_accumulation)"
+            )
+        self._load_data(data)
+        self._build()
+        self.uploader = None
+        if config.push_to_hub and self.is_main:
+            self.uploader = HubUploader(config.push_to_hub, report=tqdm.write)
+        self._stop = False
+        self._resume()
+        if self.is_main:
+            self.folder.cut_log(self.step)
+            self.board = SummaryWriter(config.run / "tensorboard", purge_step=self.step + 1)
+            for warning in schedule_warnings(self.denoiser.schedule, config.model.image_size):
+                print(f"warning: {warning}")
+
+    def _load_data(self, data: PackedSet) -> None:
         self.data, self.train_rows = data, data.split("train")
+        self.one_hot = torch.from_numpy(one_hot(data.attributes)).to(self.device)
+        self.images = data.images  # memory-mapped
+        if self.device.type == "cuda":  # copied once: indexing there costs nothing
+            self.images = torch.tensor(np.asarray(data.images), device=self.device)
         held_out = data.split("validation")[:PSNR_IMAGES]
         # A very small data set may hold nothing out; then at least show what was learned.
         self.shown_are = "unseen" if len(held_out) else "training"
         self.shown = data.take(held_out if len(held_out) else self.train_rows[:PSNR_IMAGES])
+
+    def _build(self) -> None:
+        """Network, optimizers and all else that changes during the run, as at step 0."""
+        config = self.config
+        self.accelerator.free_memory()
         torch.manual_seed(config.seed)
         self.network = AvatarNetwork(config.model).to(self.device).train()
-        self.denoiser = Denoiser(
-            self.network,
-            make_schedule(config.model.schedule, **config.model.schedule_options),
-            config.model.prediction,
-            config.model.input_scaling,
-        )
-        self.optimizers = make_optimizers(self.network, config.learning_rate)
-        self.peak_rates = [optimizer.defaults["lr"] for optimizer in self.optimizers]
-        self.ema = PowerEma(self.network)
+        self.network.unet.activation_checkpointing = config.activation_checkpointing
         self.average = AvatarNetwork(config.model).to(self.device)
-        self.one_hot = torch.from_numpy(one_hot(data.attributes))
+        self.ema = PowerEma(self.network)
+        self.optimizers = make_optimizers(self.network, config.optimizer, config.learning_rate)
+        self.peak_rates = [optimizer.defaults["lr"] for optimizer in self.optimizers]
+        self.learning_rate = LearningRate(config)
+        self.guard = LossGuard(config.spike_factor, config.max_bad_gradients)
         self.step = 0
         self.seconds = 0.0
-        self._stop = False
-        self._resume()
+        self.losses: list[float] = []  # of the log interval that is not complete yet
+        # What runs forward may be compiled and wrapped; the plain network is what is saved.
+        model = torch.compile(self.network) if config.compile else self.network
+        self.model = self.accelerator.prepare(model)
+        self.denoiser = Denoiser.from_config(self.model, config.model)
 
     def train(self) -> Path:
-        """Run to ``config.steps``, the time limit or a signal. Returns the newest checkpoint."""
+        """Run to ``config.steps``, the time limit or a signal. Returns the newest checkpoint.
+
+        Raises:
+            RunError: the last checkpoint cannot be written.
+            DivergedError: too many gradients are not finite.
+        """
         config = self.config
-        started = saved = time.monotonic()
-        deadline = started + 60 * (config.max_minutes or float("inf"))
+        saved = started = time.monotonic()
+        self.deadline = started + 60 * (config.max_minutes or float("inf"))
         before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-        bar = tqdm(total=config.steps, initial=self.step, unit="step", dynamic_ncols=True)
-        checkpoint, losses, images = None, [], 0
-        logged = started
+        self.bar = tqdm(
+            total=config.steps,
+            initial=self.step,
+            unit="step",
+            dynamic_ncols=True,
+            disable=not self.is_main,
+        )
+        self.logged = (started, self.step)
+        saved_step = self._newest_step()
         try:
-            while self.step < config.steps and not self._stop and time.monotonic() < deadline:
-                losses.append(self._train_step())
-                images += config.batch_size
-                bar.update()
-                now = time.monotonic()
-                if self.step % LOG_STEPS == 0:
-                    loss, rate = float(torch.stack(losses).mean()), images / (now - logged)
-                    bar.set_postfix({"loss": f"{loss:.4f}", "images/s": f"{rate:.0f}"})
-                    self._log(loss, rate)
-                    losses, images, logged = [], 0, now
-                if now - saved > 60 * config.checkpoint_minutes:
-                    checkpoint = self._save(bar)
-                    saved = logged = time.monotonic()
-                    losses, images = [], 0
-            newest = self.folder.checkpoints()[-1:]
-            if not newest or newest[0].name != f"step-{self.step:08d}":
-                checkpoint = self._save(bar)
+            while self.step < config.steps and not self._should_stop():
+                self._train_step()
+                self.bar.update(self.step - self.bar.n)
+                if self.step % config.log_steps == 0:
+                    self._finish_interval()
+                if self._checkpoint_is_due(saved):
+                    self._save(last=False)
+                    saved, saved_step = time.monotonic(), self.step
+            if saved_step != self.step:
+                self._save(last=True)
         finally:
-            bar.close()
+            self.bar.close()
             for s, handler in before.items():
                 signal.signal(s, handler)
-        return checkpoint or newest[0]
+            if self.is_main:
+                self.board.close()
+            self._finish_uploads()
+        self.accelerator.wait_for_everyone()
+        return self.folder.checkpoints()[-1]
 
-    def _train_step(self) -> Tensor:
+    def _train_step(self) -> None:
         started = time.monotonic()
         config = self.config
-        generator = torch.Generator().manual_seed((config.seed << 32) + self.step)
-        order = batch_rows(self.step, config.batch_size, len(self.train_rows), config.seed)
-        rows = self.train_rows[order]
-        x0 = to_model(torch.from_numpy(self.data.images[rows]).to(self.device))
-        loss = diffusion_loss(
-            self.denoiser,
-            x0.contiguous(memory_format=torch.channels_last),
-            self.one_hot[rows].to(self.device),
+        rows = self.train_rows[
+            batch_rows(self.step, config.batch_size, len(self.train_rows), config.seed)
+        ]
+        generator = torch.Generator(self.device).manual_seed((config.seed << 32) + self.step)
+        draw = draw_noise(
+            self.one_hot[rows],
+            config.model.image_size,
             generator,
             config.terminal_share,
             config.condition_dropout,
         )
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.grad_clip)
-        factor = learning_rate_factor(self.step, config.steps, config.warmup_steps)
+        total = torch.zeros((), device=self.device)
+        parts = list(self._own_parts(config.batch_size))
+        for i, part in enumerate(parts):
+            last = i == len(parts) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                total += self._backward(rows[part], draw.rows(part))
+        norm = self.accelerator.clip_grad_norm_(self.network.parameters(), config.grad_clip)
+        self.grad_norm = float(norm)
+        if np.isfinite(self.grad_norm):
+            self._update()
+        else:
+            self.guard.skip_bad_gradient(self.step)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        self.losses.append(float(self.accelerator.reduce(total, "sum")))
+        self.seconds += time.monotonic() - started
+
+    def _own_parts(self, batch_size: int) -> Iterator[slice]:
+        """This process's share of the batch, split for gradient accumulation.
+
+        Shares may differ by an image, which changes nothing: losses are divided by the size of the
+        whole batch.
+        """
+        group = self.accelerator
+        own = np.array_split(np.arange(batch_size), group.num_processes)[group.process_index]
+        for part in np.array_split(own, self.config.gradient_accumulation):
+            yield slice(part[0], part[-1] + 1)
+
+    def _backward(self, rows: np.ndarray, draw: Draw) -> Tensor:
+        """Add the gradient of a part of the batch; returns its share of the mean loss."""
+        images = self.images[rows]
+        x0 = torch.from_numpy(images).to(self.device) if isinstance(images, np.ndarray) else images
+        x0 = to_model(x0, self.config.model.pixel_range)
+        with self.accelerator.autocast():
+            losses = diffusion_loss(
+                self.denoiser, x0.contiguous(memory_format=torch.channels_last), draw
+            )
+        loss = losses.sum() / self.config.batch_size
+        # DDP averages the gradients of the processes, and the sum is wanted.
+        self.accelerator.backward(loss * self.accelerator.num_processes)
+        return loss.detach()
+
+    def _update(self) -> None:
+        factor = self.learning_rate.factor(self.step)
         for optimizer, peak in zip(self.optimizers, self.peak_rates, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = peak * factor
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        self.step += 1
-        self.ema.update(self.step)
-        self.seconds += time.monotonic() - started
-        return loss.detach()
+        self.ema.update(self.step + 1)
+
+    def _finish_interval(self) -> None:
+        """Log the last steps, and act on what their loss says."""
+        loss = sum(self.losses) / len(self.losses)
+        self.losses = []
+        now = time.monotonic()
+        rate = (self.step - self.logged[1]) * self.config.batch_size / (now - self.logged[0])
+        self.logged = (now, self.step)
+        factor = self.learning_rate.factor(self.step)
+        if self.is_main:
+            self.bar.set_postfix({"loss": f"{loss:.4f}", "images/s": f"{rate:.0f}"})
+            row = {
+                "step": self.step,
+                "images": self.step * self.config.batch_size,
+                "loss": loss,
+                "learning_rate": self.config.learning_rate * factor,
+                "grad_norm": self.grad_norm,
+                "bad_gradients": self.guard.bad_gradients,
+                "seconds": round(self.seconds, 1),
+                "images_per_second": round(rate, 1),
+            }
+            self.folder.log(row)
+            for name in (
+                "loss",
+                "learning_rate",
+                "grad_norm",
+                "bad_gradients",
+                "images_per_second",
+            ):
+                self.board.add_scalar(f"train/{name}", row[name], self.step)
+        if self.guard.is_spike(loss):
+            self._go_back(loss)
+        elif self.learning_rate.observe(loss):
+            self._say(f"step {self.step}: the loss stagnates; {self._rate_now()}")
+
+    def _go_back(self, loss: float) -> None:
+        """After a loss spike: the newest checkpoint again, at a lower learning rate."""
+        spiked, scale = self.step, self.learning_rate.scale
+        self._build()
+        self._resume()
+        self.learning_rate.scale = scale
+        self.learning_rate.cut()
+        if self.is_main:
+            self.folder.cut_log(self.step)
+        self._say(
+            f"step {spiked}: the loss jumped to {loss:.4g}; went back to step {self.step}; "
+            f"{self._rate_now()}"
+        )
+
+    def _rate_now(self) -> str:
+        return f"learning rate cut to {self.learning_rate.scale:.3g} of its schedule"
+
+    def _say(self, message: str) -> None:
+        if self.is_main:
+            self.bar.write(message)
+            self.board.add_text("events", message, self.step)
+
+    def _should_stop(self) -> bool:
+        """Whether any process was told to stop, or time is up. The same answer everywhere."""
+        stop = self._stop or time.monotonic() > self.deadline
+        if self.accelerator.num_processes == 1:
+            return stop
+        told = torch.tensor(float(stop), device=self.device)
+        return bool(self.accelerator.reduce(told, "sum"))
 
     def _on_signal(self, *_: object) -> None:
         self._stop = True  # finish the step, then save
 
-    def _log(self, loss: float, rate: float) -> None:
-        images = self.step * self.config.batch_size
-        self.folder.log(
-            {
-                "step": self.step,
-                "images": images,
-                "seconds": round(self.seconds, 1),
-                "loss": round(loss, 6),
-                "images_per_second": round(rate, 1),
-            }
-        )
+    def _checkpoint_is_due(self, saved: float) -> bool:
+        every = self.config.checkpoint_steps
+        if every and self.step % every == 0:
+            return True
+        minutes = self.config.checkpoint_minutes
+        return minutes is not None and time.monotonic() - saved > 60 * minutes
 
-    def _save(self, bar: tqdm) -> Path:
+    def _save(self, last: bool) -> None:
+        """Write a checkpoint. One that cannot be written only stops the run if it is the last."""
+        if not self.is_main:
+            return
+        config = self.config
+        paused = time.monotonic()
         pipeline = self.pipeline()
-        psnr, drawn = paired_psnr(pipeline, self.shown, num_inference_steps=1)
-        bar.write(
-            f"step {self.step}: PSNR {psnr.mean():.2f} dB "
-            f"(1 sampling step, {len(self.shown)} {self.shown_are} combinations)"
+        psnr, drawn = paired_psnr(pipeline, self.shown)
+        metrics = {"psnr_db": float(psnr.mean())}
+        self._say(
+            f"step {self.step}: PSNR {metrics['psnr_db']:.2f} dB "
+            f"({len(self.shown)} {self.shown_are} combinations)"
         )
+        self.board.add_scalar("validation/psnr_db", metrics["psnr_db"], self.step)
+        self.board.flush()
 
         def write(folder: Path) -> None:
             pipeline.save_pretrained(folder)
-            save_pairs(folder / "samples.png", self.shown.images[:GRID_IMAGES], drawn[:GRID_IMAGES])
-            torch.save(self._state(), folder / "state.pt")
+            save_pairs(folder / SAMPLES_FILE, self.shown.images[:GRID_IMAGES], drawn[:GRID_IMAGES])
+            (folder / METRICS_FILE).write_text(json.dumps(metrics), encoding="utf-8")
+            write_model_card(folder, pipeline, metrics, self.config.push_to_hub)
+            torch.save(self._state(), folder / STATE_FILE)
 
-        return self.folder.write_checkpoint(self.step, write, self.config.keep_checkpoints)
+        try:
+            path = self.folder.write_checkpoint(self.step, write, self.config.keep_checkpoints)
+        except RunError as error:
+            if last:
+                raise
+            self._say(f"{error}; training goes on, older checkpoints are kept")
+            return
+        sheet = np.asarray(Image.open(path / SAMPLES_FILE))
+        self.board.add_image("validation/pairs", sheet, self.step, dataformats="HWC")
+        try:
+            real = self.shown.images[:GRID_IMAGES]
+            save_samples(config.run, self.step, drawn[:GRID_IMAGES], real, metrics["psnr_db"])
+        except FigureError as error:
+            self._say(f"{error}; the learning GIF will lack step {self.step}")
+        if self.uploader:
+            self.uploader.submit(path, f"Step {self.step}")
+        self.logged = (self.logged[0] + time.monotonic() - paused, self.logged[1])
 
     def pipeline(self) -> AvatarPipeline:
         """The averaged weights as users get them."""
+        config = self.config
         self.ema.copy_to(self.average)
         training = {
-            "data": Path(self.config.data).name,
+            "data": Path(config.data).name,
             "train_images": len(self.train_rows),
             "steps": self.step,
-            "images_seen": self.step * self.config.batch_size,
+            "images_seen": self.step * config.batch_size,
             "seconds": round(self.seconds),
-            "batch_size": self.config.batch_size,
-            "learning_rate": self.config.learning_rate,
+            "batch_size": config.batch_size,
+            "optimizer": config.optimizer,
+            "learning_rate": config.learning_rate,
+            "lr_schedule": config.lr_schedule,
         }
-        return AvatarPipeline(self.average, self.data.vocabulary, None, training)
+        defaults = {
+            "sampler": config.sampler,
+            "num_inference_steps": config.num_inference_steps,
+            "guidance_scale": config.guidance_scale,
+        }
+        return AvatarPipeline(self.average, self.data.vocabulary, defaults, training)
 
-    def _state(self) -> dict[str, object]:
+    def _state(self) -> dict[str, Any]:
         return {
             "step": self.step,
             "seconds": self.seconds,
+            "losses": self.losses,
             "network": self.network.state_dict(),
             "ema": self.ema.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "learning_rate": self.learning_rate.state_dict(),
+            "guard": self.guard.state_dict(),
         }
 
     def _resume(self) -> None:
-        """Continue from the newest checkpoint, if there is one."""
-        for folder in self.folder.checkpoints()[-1:]:
-            path = folder / "state.pt"
+        """Continue from the newest intact checkpoint, if there is one."""
+        damaged = []
+        for folder in reversed(self.folder.checkpoints()):
             try:
-                state = torch.load(path, map_location=self.device, weights_only=True)
-            except Exception as error:  # torch.load raises whatever the damage leads to
+                state = torch.load(folder / STATE_FILE, map_location=self.device, weights_only=True)
+                self._load_state(state)
+            # What torch.load raises depends on where the damage is.
+            except (OSError, RuntimeError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
+                damaged.append((folder, e))
+                continue
+            break
+        else:
+            if damaged:
                 raise CheckpointError(
-                    f"{path} cannot be read ({error}); delete its folder to use the one before"
-                ) from error
-            self.network.load_state_dict(state["network"])
-            self.ema.load_state_dict(state["ema"])
-            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(saved)
-            self.step, self.seconds = state["step"], state["seconds"]
+                    f"no checkpoint in {self.folder.checkpoints_path} can be resumed; the newest, "
+                    f"{damaged[0][0].name}: {damaged[0][1]}"
+                )
+        self.accelerator.wait_for_everyone()
+        if self.is_main:
+            for folder, error in damaged:
+                aside = self.folder.set_aside(folder)
+                print(f"{folder} is damaged ({error}); set aside as {aside.name}")
+
+    def _load_state(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.ema.load_state_dict(state["ema"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.learning_rate.load_state_dict(state["learning_rate"])
+        self.guard.load_state_dict(state["guard"])
+        self.step, self.seconds, self.losses = state["step"], state["seconds"], state["losses"]
+
+    def _newest_step(self) -> int | None:
+        newest = self.folder.checkpoints()[-1:]
+        return int(newest[0].name.removeprefix("step-")) if newest else None
+
+    def _finish_uploads(self) -> None:
+        if self.uploader:
+            print("waiting for the upload of the last checkpoint")
+            self.uploader.close()
+
+
+def make_accelerator(config: TrainConfig) -> Accelerator:
+    """The process group and precision that ``config`` asks for."""
+    return Accelerator(cpu=config.device == "cpu", mixed_precision=config.mixed_precision)
 
 
 def batch_rows(step: int, batch_size: int, size: int, seed: int) -> np.ndarray:
@@ -224,8 +444,3 @@ def batch_rows(step: int, batch_size: int, size: int, seed: int) -> np.ndarray:
 def epoch_order(epoch: int, size: int, seed: int) -> np.ndarray:
     """The order of epoch ``epoch``: a permutation of 0..size-1."""
     return np.random.default_rng((seed, epoch)).permutation(size)
-
-
-def learning_rate_factor(step: int, steps: int, warmup_steps: int) -> float:
-    """Linear warm-up, then linear decay to zero at ``steps``, as a share of the peak."""
-    return min((step + 1) / max(warmup_steps, 1), 1.0) * max(1 - step / steps, 0.0)

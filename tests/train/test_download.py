@@ -1,81 +1,24 @@
 """Downloading with the real client, from a Hub that runs here."""
 
-import hashlib
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.train.hub_server import running_hub
 from train.download import download
 from train.packed import open_dataset
 from train.rejects import DatasetError
 
 CONTENT = bytes(range(256)) * 100_000  # 26 MB: the client writes 10 MB at a time
-PATH = "/datasets/cgarciae/cartoonset/resolve/main/data/cartoonset10k.tgz"
-
-
-class Hub(ThreadingHTTPServer):
-    """Serves one file; hangs up after half of it as many times as ``hang_up`` says."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.hang_up = 0
-        self.missing = False
-        self.ranges: list[str | None] = []
-        self.endpoint = f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Hub
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def _headers(self, start: int) -> bool:
-        if self.server.missing or self.path != PATH:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "EntryNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return False
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
-        self.send_header("X-Repo-Commit", "0123456789abcdef0123456789abcdef01234567")
-        self.send_header("ETag", f'"{hashlib.sha256(CONTENT).hexdigest()}"')
-        self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Length", str(len(CONTENT) - start))
-        self.end_headers()
-        return True
-
-    def do_HEAD(self) -> None:
-        self._headers(0)
-
-    def do_GET(self) -> None:
-        asked = self.headers["Range"]
-        start = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
-        if not self._headers(start):
-            return
-        self.server.ranges.append(asked)
-        if self.server.hang_up:
-            self.server.hang_up -= 1
-            self.wfile.write(CONTENT[start : start + len(CONTENT) // 2])
-            self.close_connection = True
-        else:
-            self.wfile.write(CONTENT[start:])
+REPO = "datasets/cgarciae/cartoonset"
 
 
 @pytest.fixture
 def hub(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with Hub() as server:
-        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
+    with running_hub() as server:
+        server.state.put(REPO, "data/cartoonset10k.tgz", CONTENT)
         yield server
-        server.shutdown()
 
 
 def test_downloads_once(hub, tmp_path):
@@ -86,15 +29,14 @@ def test_downloads_once(hub, tmp_path):
 
 
 def test_a_dropped_connection_is_resumed(hub, tmp_path):
-    hub.hang_up = 1
+    hub.hang_up("GET /datasets")
     assert download("cartoonset10k", hub.endpoint, tmp_path).read_bytes() == CONTENT
     assert hub.ranges == [None, "bytes=10485760-"]
 
 
 def test_no_network_but_downloaded_before(hub, tmp_path):
     path = download("cartoonset10k", hub.endpoint, tmp_path)
-    hub.shutdown()
-    hub.server_close()
+    hub.stop()
     assert download("cartoonset10k", hub.endpoint, tmp_path) == path
 
 
@@ -107,15 +49,14 @@ def by_hand(error: DatasetError) -> bool:
 
 def test_dead_port(hub, tmp_path, monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the client's own retries
-    hub.shutdown()
-    hub.server_close()
+    hub.stop()
     with pytest.raises(DatasetError) as caught:
         download("cartoonset10k", hub.endpoint, tmp_path)
     assert by_hand(caught.value)
 
 
 def test_not_on_the_hub(hub, tmp_path):
-    hub.missing = True
+    hub.state.repos[REPO].commits[-1].files.clear()
     with pytest.raises(DatasetError) as caught:
         download("cartoonset10k", hub.endpoint, tmp_path)
     assert by_hand(caught.value) and "404" in str(caught.value)

@@ -38,9 +38,10 @@ def test_muon_fits_a_convolution_whose_inputs_differ_in_size():
     assert missed < 0.1
 
 
-def test_every_parameter_has_exactly_one_optimizer():
+@pytest.mark.parametrize("name", ["muon", "adam"])
+def test_every_parameter_has_exactly_one_optimizer(name):
     network = AvatarNetwork(ModelConfig())
-    groups = [g for o in make_optimizers(network, 1e-3) for g in o.param_groups]
+    groups = [g for o in make_optimizers(network, name, 1e-3) for g in o.param_groups]
     owned = [id(p) for g in groups for p in g["params"]]
     assert sorted(owned) == sorted(id(p) for p in network.parameters())
 

@@ -1,0 +1,144 @@
+import runpy
+import sys
+
+import pytest
+
+from avatar_model.network import AvatarNetwork
+from train import memory, presets
+from train.memory import MIB, format_report, memory_report, training_loss, variants
+from train.memory_trace import LiveMemory, SavedTensors, follow_cuda, storages
+from train.optimizer import make_optimizers
+
+BLOG = presets.load("blog-7-final")
+
+
+def real_step(config, channels_last, cuda):
+    """What the estimate claims, from a step on tensors that exist."""
+    network = AvatarNetwork(config.model)
+    memory._prepare(network, config, channels_last)
+    if cuda:
+        follow_cuda(network, channels_last)
+    with LiveMemory(storages(network)) as live:
+        with SavedTensors(network) as saved:
+            loss = training_loss(network, config, config.batch_size)
+        by_place, by_kind = dict(saved.by_place), dict(saved.by_kind)
+        del saved
+        loss.backward()
+    return network, by_place, by_kind, live.peak
+
+
+@pytest.mark.parametrize("cuda", [False, True])
+@pytest.mark.parametrize("name", [name for name in variants(BLOG) if name != "as configured"])
+def test_estimate_equals_a_real_step(config, change, name, cuda):
+    config = change(config, activation_checkpointing=True, mixed_precision="bf16")
+    config, channels_last = variants(config).get(name, (config, True))
+    report = memory_report(config, channels_last=channels_last, cuda=cuda)
+    _, by_place, by_kind, peak = real_step(config, channels_last, cuda)
+    assert report.by_place == pytest.approx(by_place, rel=0.01)
+    assert report.by_kind == pytest.approx(by_kind, rel=0.01)
+    assert report.activations == sum(report.by_kind.values())
+    assert report.step_peak == pytest.approx(peak, rel=0.01)
+
+
+def test_hooks_count_what_stays_alive(config):
+    """Two ways to measure: what autograd hands over, and what lives after the forward pass."""
+    network = AvatarNetwork(config.model)
+    with LiveMemory(storages(network)) as live:
+        loss = training_loss(network, config, config.batch_size)
+        alive = live.now
+    assert loss.requires_grad
+    assert memory_report(config, cuda=False).activations == pytest.approx(alive, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["muon", "adam"])
+def test_optimizer_state_is_what_the_optimizer_keeps(config, change, name):
+    config = change(config, optimizer=name)
+    network, *_ = real_step(config, True, False)
+    optimizers = make_optimizers(network, name, config.learning_rate)
+    for optimizer in optimizers:
+        optimizer.step()
+    kept = sum(
+        x.numel() * x.element_size()
+        for optimizer in optimizers
+        for state in optimizer.state.values()
+        for x in state.values()
+    )
+    assert memory_report(config).optimizer_state == kept
+
+
+def test_the_blogs_numbers():
+    assert pytest.approx(291.69, abs=0.005) == 76_464_439 * 4 / MIB
+    report = memory_report(BLOG)
+    assert report.parameters == pytest.approx(76_464_439, rel=0.05)
+    assert report.weights / MIB == pytest.approx(291.69, rel=0.05)
+    assert report.optimizer_state / MIB == pytest.approx(583.38, rel=0.05)
+    assert report.optimizer_state / report.gradients == pytest.approx(2, rel=1e-4)
+    assert report.activations > 0.7 * report.total
+
+
+def test_nothing_is_allocated():
+    assert memory_report(BLOG, batch_size=100_000).activations > 2**40
+
+
+def test_activations_grow_with_the_images_at_once(config, change):
+    one, two = (memory_report(config, batch_size=n) for n in (8, 16))
+    halved = memory_report(change(config, gradient_accumulation=2), batch_size=16)
+    assert two.activations == pytest.approx(2 * one.activations, rel=0.01)
+    assert halved.by_place == one.by_place
+    # The second part goes through while the gradients of the first are there.
+    assert one.peak < halved.peak < one.peak + 1.1 * one.gradients
+
+
+def test_what_saves_memory_does(config, change):
+    config = change(config, batch_size=256)  # activations outweigh the copies of weights
+    options = variants(config)
+    full, bf16, recomputed = (
+        memory_report(options[name][0]).activations
+        for name in ("as configured", "bf16", "activation checkpointing")
+    )
+    assert recomputed < bf16 < full
+    assert "float32" not in options  # it is how the run is configured
+    # Norms work in float32 on CUDA but not on the CPU, so autocast saves less there.
+    on_cpu = memory_report(options["bf16"][0], cuda=False)
+    assert on_cpu.activations < 0.6 * full < bf16
+
+
+def test_the_data_set_on_the_gpu_is_counted(config, change):
+    for data, count in (("cartoonset100k", 100_000), ("drawn:64", 64), ("/some/folder", 0)):
+        assert memory.dataset_bytes(change(config, data=data)) == count * 16 * 16 * 4
+    assert memory_report(config).dataset == 64 * 16 * 16 * 4
+    assert memory_report(config, cuda=False).dataset == 0
+
+
+def test_shares_add_up(config):
+    report = memory_report(config)
+    lines = format_report(report).split("\n\n")[0].splitlines()[1:]
+    shares = [float(line.split()[-1].rstrip("%")) for line in lines]
+    assert shares[-1] == 100
+    assert sum(shares[:-1]) == pytest.approx(100, abs=0.5)
+
+
+def test_two_real_steps_run_for_every_variant(config):
+    """What the CUDA measurement does, on the CPU."""
+    for changed, channels_last in variants(config).values():
+        memory.run_steps(changed, 4, channels_last, "cpu")
+
+
+def test_the_tool(config, change, monkeypatch, capsys):
+    some = {"as configured": (config, True), "bf16": (change(config, mixed_precision="bf16"), True)}
+    monkeypatch.setattr(memory, "variants", lambda _: some)
+    memory.main(config)
+    printed = capsys.readouterr().out
+    assert " parameters, 8 images at once" in printed
+    assert "estimate for one process on the CPU" in printed
+    for name in ("weights", "optimizer state", "up0", "convolution", "as configured", "bf16"):
+        assert f"\n{name} " in printed or f"\n  {name} " in printed
+    assert printed.splitlines()[-1].count("MiB") == 3
+
+
+def test_a_bad_preset_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "train.memory")
+    monkeypatch.setattr(sys, "argv", ["memory", "--preset=blog-7"])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_module("train.memory", run_name="__main__")
+    assert "error: there is no preset 'blog-7'" in str(stopped.value)

@@ -1,0 +1,300 @@
+"""Where the memory of a training step goes, before you run out of it.
+
+    python -m train.memory --preset blog-7-final --batch-size 128
+
+takes the flags of train/run.py, allocates nothing, and shows parameters, weights, gradients,
+optimizer state and saved activations, and what bfloat16, activation checkpointing and the memory
+format change. It estimates for CUDA unless you say --device cpu; on a machine with CUDA it also
+runs two steps of each and prints the peak it measured. docs/memory.md explains the numbers.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from avatar_model.attributes import ONE_HOT_SIZE
+from avatar_model.denoiser import Denoiser
+from avatar_model.network import AvatarNetwork
+from avatar_model.schedules import flow
+
+from .config import TrainConfig
+from .ema import PowerEma
+from .memory_trace import LiveMemory, SavedTensors, follow_cuda, make_fake, set_contiguous, storages
+from .objective import diffusion_loss, draw_noise
+from .optimizer import make_optimizers
+from .run import parse
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Report:
+    """The memory of a training step, in bytes.
+
+    Attributes:
+        part_size: images that go through the network at once.
+        parameters: how many (not bytes).
+        dataset: the packed images that the trainer keeps on a GPU, where their number is known.
+        weights, gradients, optimizer_state: of the trained network; weights with its buffers.
+        averages: the EMA weights, and the network that the trainer copies them into to draw.
+        by_place, by_kind: saved activations, split in two ways; both have the same sum.
+        step_peak: the most that a step's forward and backward pass hold at once, besides what is
+            there all the time: inputs, activations, gradients and temporary tensors.
+    """
+
+    part_size: int
+    parameters: int
+    weights: int
+    gradients: int
+    optimizer_state: int
+    averages: int
+    dataset: int
+    by_place: dict[str, int]
+    by_kind: dict[str, int]
+    step_peak: int
+
+    @property
+    def activations(self) -> int:
+        """All that autograd keeps for the backward pass."""
+        return sum(self.by_place.values())
+
+    @property
+    def total(self) -> int:
+        """The sum of all parts. No moment of a step holds exactly this; see ``peak``."""
+        return self.standing + self.gradients + self.activations
+
+    @property
+    def standing(self) -> int:
+        """What is held between steps."""
+        return self.weights + self.optimizer_state + self.averages + self.dataset
+
+    @property
+    def peak(self) -> int:
+        """The most that is held at any moment, to compare with torch.cuda.max_memory_allocated."""
+        return self.standing + self.step_peak
+
+
+def memory_report(
+    config: TrainConfig,
+    batch_size: int | None = None,
+    *,
+    channels_last: bool = True,
+    cuda: bool = True,
+) -> Report:
+    """Estimate the memory of a training step of one process, without allocating it.
+
+    Args:
+        config: the run.
+        batch_size: images per step and process; by default the config's.
+        channels_last: the memory format; the trainer's network is channels_last.
+        cuda: estimate for CUDA's kernels instead of the CPU's (``memory_trace.follow_cuda``).
+    """
+    part_size = -(-(batch_size or config.batch_size) // config.gradient_accumulation)
+    with torch.device("meta"):
+        network = AvatarNetwork(config.model)
+    _prepare(network, config, channels_last)
+    if cuda:
+        follow_cuda(network, channels_last)
+    with FakeTensorMode():
+        make_fake(network)
+        with LiveMemory(storages(network)) as live:
+            # The second part of an accumulated batch finds the gradients of the first.
+            for _ in range(min(config.gradient_accumulation, 2)):
+                with SavedTensors(network) as saved:
+                    loss = training_loss(network, config, part_size)
+                by_place, by_kind = dict(saved.by_place), dict(saved.by_kind)
+                del saved  # it keeps the activations alive
+                loss.backward()
+    weights = _bytes(network.parameters())
+    optimizers = make_optimizers(network, config.optimizer, config.learning_rate)
+    return Report(
+        part_size=part_size,
+        parameters=network.num_parameters(),
+        weights=weights + _bytes(network.buffers()),
+        gradients=weights,
+        optimizer_state=sum(map(state_bytes, optimizers)),
+        averages=2 * weights + _bytes(network.buffers()),
+        dataset=dataset_bytes(config) if cuda else 0,
+        by_place=by_place,
+        by_kind=by_kind,
+        step_peak=live.peak,
+    )
+
+
+def _prepare(network: AvatarNetwork, config: TrainConfig, channels_last: bool) -> None:
+    if not channels_last:
+        set_contiguous(network)
+    network.unet.activation_checkpointing = config.activation_checkpointing
+
+
+def training_loss(
+    network: AvatarNetwork, config: TrainConfig, part_size: int, device: str = "cpu"
+) -> Tensor:
+    """The loss of a training step on empty images, by the operations of the trainer."""
+    model = config.model
+    # Any schedule will do, two numbers per image; this one caches no tensor, fake or not.
+    denoiser = Denoiser(network, flow(), model.prediction, model.input_scaling)
+    draw = draw_noise(
+        torch.zeros(part_size, ONE_HOT_SIZE, device=device),
+        model.image_size,
+        torch.Generator(device),
+        config.terminal_share,
+        config.condition_dropout,
+    )
+    x0 = torch.zeros_like(draw.eps).contiguous(memory_format=torch.channels_last)
+    bf16 = config.mixed_precision == "bf16"
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
+        return diffusion_loss(denoiser, x0, draw).sum() / part_size
+
+
+def dataset_bytes(config: TrainConfig) -> int:
+    """Size of the packed images, uint8 RGBA, if the name of the data set tells how many."""
+    if match := re.fullmatch(r"cartoonset(\d+)k", config.data):
+        count = 1000 * int(match[1])
+    else:
+        match = re.fullmatch(r"drawn:(\d+)", config.data)
+        count = int(match[1]) if match else 0
+    return count * config.model.image_size**2 * 4
+
+
+def state_bytes(optimizer: torch.optim.Optimizer) -> int:
+    """What an optimizer keeps for its parameters once it has made a step, in bytes.
+
+    It really makes one step, on a small parameter that joins it, and what it keeps for that one is
+    scaled up: a state tensor of the parameter's size grows with the parameter, others do not.
+    """
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    probe = nn.Parameter(torch.zeros(4, 4))
+    probe.grad = torch.ones_like(probe)
+    optimizer.add_param_group({"params": [probe]})
+    optimizer.step()  # the others have no gradient, so they are left alone
+    total = 0
+    for x in optimizer.state[probe].values():
+        if isinstance(x, torch.Tensor):
+            for p in params:
+                numel = p.numel() if x.numel() == probe.numel() else x.numel()
+                total += numel * x.element_size()
+    return total
+
+
+def measured_peak(
+    config: TrainConfig, batch_size: int | None = None, *, channels_last: bool = True
+) -> int | None:
+    """Run two training steps on CUDA; the most memory that was allocated, in bytes.
+
+    Two, because the optimizer's state appears in the first. None if the memory does not suffice.
+    """
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    try:
+        run_steps(config, batch_size or config.batch_size, channels_last, "cuda")
+    except torch.cuda.OutOfMemoryError:
+        return None
+    finally:
+        torch.cuda.empty_cache()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def run_steps(config: TrainConfig, batch_size: int, channels_last: bool, device: str) -> None:
+    """Two real training steps of one process, holding what the trainer holds."""
+    network = AvatarNetwork(config.model).to(device)
+    _prepare(network, config, channels_last)
+    held = [AvatarNetwork(config.model).to(device)]
+    if device == "cuda":
+        held.append(torch.empty(dataset_bytes(config), dtype=torch.uint8, device=device))
+    ema = PowerEma(network)
+    optimizers = make_optimizers(network, config.optimizer, config.learning_rate)
+    part_size = -(-batch_size // config.gradient_accumulation)
+    for step in (1, 2):
+        for _ in range(config.gradient_accumulation):
+            training_loss(network, config, part_size, device).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), config.grad_clip)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        ema.update(step)
+
+
+def variants(config: TrainConfig) -> dict[str, tuple[TrainConfig, bool]]:
+    """What to compare: name -> (config, channels_last); the run as it is first, and only once."""
+    plain = replace(config, mixed_precision="no", activation_checkpointing=False)
+    bf16 = replace(plain, mixed_precision="bf16")
+    others = {
+        "float32": (plain, True),
+        "float32, contiguous": (plain, False),
+        "bf16": (bf16, True),
+        "bf16, contiguous": (bf16, False),
+        "activation checkpointing": (replace(plain, activation_checkpointing=True), True),
+        "bf16 + activation checkpointing": (replace(bf16, activation_checkpointing=True), True),
+    }
+    configured = (config, True)
+    return {
+        "as configured": configured,
+        **{name: variant for name, variant in others.items() if variant != configured},
+    }
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(x.numel() * x.element_size() for x in tensors)
+
+
+def format_report(report: Report) -> str:
+    """The anatomy as a table: MiB and share of the total."""
+
+    def row(name: str, size: int) -> str:
+        return f"{name:<32}{size / MIB:>12,.2f} MiB{size / report.total:>8.1%}"
+
+    def split(parts: dict[str, int]) -> list[str]:
+        return [row(f"  {name}", size) for name, size in parts.items()]
+
+    return "\n".join(
+        [
+            f"{report.parameters:,} parameters, {report.part_size} images at once",
+            row("weights", report.weights),
+            row("gradients", report.gradients),
+            row("optimizer state", report.optimizer_state),
+            row("averaged weights, two copies", report.averages),
+            *([row("data set", report.dataset)] if report.dataset else []),
+            row("saved activations", report.activations),
+            row("total", report.total),
+            "",
+            "saved activations by place (level 0 is the finest)",
+            *split(report.by_place),
+            "",
+            "saved activations by kind of layer",
+            *split(dict(sorted(report.by_kind.items(), key=lambda item: -item[1]))),
+        ]
+    )
+
+
+def main(config: TrainConfig) -> None:
+    """Print the anatomy of the configured step, and what each variant would need."""
+    cuda = config.device != "cpu"
+    measure = cuda and torch.cuda.is_available()
+    print(f"estimate for one process on {'CUDA' if cuda else 'the CPU'}\n")
+    heads = ["activations", "total", "peak", *(["measured peak"] if measure else [])]
+    for i, (name, (changed, channels_last)) in enumerate(variants(config).items()):
+        report = memory_report(changed, channels_last=channels_last, cuda=cuda)
+        if i == 0:
+            print(format_report(report))
+            print(f"\n{'variant':<34}" + "".join(f"{head:>16}" for head in heads))
+        cells: list[int | None] = [report.activations, report.total, report.peak]
+        if measure:
+            cells.append(measured_peak(changed, channels_last=channels_last))
+        text = ("out of memory" if x is None else f"{x / MIB:,.0f} MiB" for x in cells)
+        print(f"{name:<34}" + "".join(f"{x:>16}" for x in text), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(parse(sys.argv[1:], __doc__))
+    except ValueError as error:
+        sys.exit(f"error: {error}")

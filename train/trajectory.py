@@ -1,0 +1,216 @@
+"""Watch a model turn noise into avatars: a GIF, and a film strip to print.
+
+    python -m train.trajectory --model assets/model --steps 20 --out trajectory.gif
+
+The upper row is the noisy image x_t, the lower row what the model takes it for, its estimate of
+x_0. All 18 attributes determine the image, so a good model's estimate is nearly done at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+from PIL import Image
+from torch import Tensor
+
+from avatar_model import AvatarPipeline, CheckpointError
+from avatar_model.images import on_white, to_pixels
+from avatar_model.pipeline import AvatarOutput
+from avatar_model.samplers import noise_like
+
+from .figures import (
+    MUTED,
+    PAPER,
+    FigureError,
+    caption,
+    check_output,
+    enlarge,
+    evenly,
+    progress_bar,
+    save_gif,
+    save_png,
+)
+
+MAX_FRAMES = 60
+MOTION_MS, HOLD_MS = 4000, 2500
+GAP, MARGIN, HEADER = 4, 14, 40
+TITLES = 140  # width of the row titles
+ROW_TITLES = (("noisy image", "x_t"), ("the model's", "estimate of x_0"))
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """All states of a sampler, from pure noise to the finished avatars.
+
+    Attributes:
+        times: S + 1 times from 1 to 0 for S steps.
+        noisy: x_t at each, uint8 RGB [S + 1, N, H, W, 3].
+        estimates: what the model took that x_t for; for the last one, the finished avatar.
+        output: what the pipeline returned, with ``images`` as premultiplied RGBA uint8.
+    """
+
+    times: list[float]
+    noisy: np.ndarray
+    estimates: np.ndarray
+    output: AvatarOutput
+
+
+def record(
+    pipeline: AvatarPipeline,
+    attributes: Mapping[str, object] | Sequence[Mapping[str, object]] | None = None,
+    **options: object,
+) -> Trajectory:
+    """Run the pipeline and keep every step.
+
+    Args:
+        attributes, options: for the pipeline, such as ``num_images`` and ``seed``.
+
+    Raises:
+        ValueError: as the pipeline does.
+    """
+    states: list[tuple[float, Tensor, Tensor]] = []
+    output = pipeline(
+        attributes,
+        **options,
+        output_type="np",
+        callback=lambda _, t, x, x0: states.append((t, x, x0)),
+    )
+    # The callback tells what each step led to; the first one started from the noise of the seeds.
+    noise = noise_like(states[0][1], [torch.Generator().manual_seed(s) for s in output.seeds])
+    times, noisy = [1.0, *(t for t, _, _ in states)], [noise, *(x for _, x, _ in states[:-1])]
+    alphas, _ = pipeline.denoiser.schedule(torch.tensor(times[:-1]))
+    noised = zip(noisy, alphas.tolist(), strict=True)
+    span, final = pipeline.network.config.pixel_range, on_white(output.images)
+    return Trajectory(
+        times=times,
+        noisy=np.stack([*(_noisy_on_white(x, a, span) for x, a in noised), final]),
+        estimates=np.stack([*(on_white(to_pixels(x0, span)) for _, _, x0 in states), final]),
+        output=output,
+    )
+
+
+def _noisy_on_white(x: Tensor, alpha: float, pixel_range: tuple[float, float]) -> np.ndarray:
+    """x_t as it looks on white: [N, 4, H, W] -> uint8 RGB [N, H, W, 3].
+
+    A premultiplied picture looks like colour - opacity + white. That is linear, so the noised
+    channels give the noised look, in which alpha has scaled white as well.
+    """
+    low, high = pixel_range
+    levels = (x[:, :3] - x[:, 3:] + alpha * high - low) * (255 / (high - low))
+    levels = levels.round().clamp(0, 255).movedim(1, -1)
+    return np.ascontiguousarray(levels.byte().cpu().numpy())
+
+
+def draw_frame(trajectory: Trajectory, step: int, scale: int) -> Image.Image:
+    """The state after ``step`` steps: x_t above, the estimate of x_0 below, a column per avatar."""
+    count, size = trajectory.noisy.shape[1:3]
+    side, steps = size * scale, len(trajectory.times) - 1
+    width = TITLES + count * (side + GAP) - GAP + MARGIN
+    sheet = Image.new("RGB", (width, HEADER + 2 * (side + GAP) - GAP + MARGIN), PAPER)
+    caption(sheet, (MARGIN, 14), f"step {step} of {steps}")
+    caption(sheet, (width - MARGIN, 14), f"t = {trajectory.times[step]:.2f}", anchor="rm")
+    progress_bar(sheet, (TITLES, 26, width - MARGIN, 30), step / steps)
+    parts = (trajectory.noisy[step], trajectory.estimates[step])
+    for row, (tiles, lines) in enumerate(zip(parts, ROW_TITLES, strict=True)):
+        top = HEADER + row * (side + GAP)
+        for i, tile in enumerate(tiles):
+            sheet.paste(enlarge(tile, scale), (TITLES + i * (side + GAP), top))
+        caption(sheet, (MARGIN, top + side / 2 - 10), lines[0])
+        caption(sheet, (MARGIN, top + side / 2 + 10), lines[1], fill=MUTED)
+    return sheet
+
+
+def draw_strip(trajectory: Trajectory, columns: int, scale: int) -> Image.Image:
+    """A few states from noise (left) to avatar (right); two rows for each avatar, as in a frame."""
+    count, size = trajectory.noisy.shape[1:3]
+    side, shown = size * scale, evenly(len(trajectory.times), columns)
+    pair = 2 * (side + GAP) + 2 * GAP
+    width = TITLES + len(shown) * (side + GAP) - GAP + MARGIN
+    sheet = Image.new("RGB", (width, HEADER + count * pair - 3 * GAP + MARGIN), PAPER)
+    for column, step in enumerate(shown):
+        left = TITLES + column * (side + GAP)
+        label = f"t = {trajectory.times[step]:.2f}"
+        caption(sheet, (left + side / 2, HEADER / 2), label, anchor="mm")
+        for i in range(count):
+            for row, part in enumerate((trajectory.noisy, trajectory.estimates)):
+                top = HEADER + i * pair + row * (side + GAP)
+                sheet.paste(enlarge(part[step, i], scale), (left, top))
+    for i in range(count):
+        for row, lines in enumerate(ROW_TITLES):
+            middle = HEADER + i * pair + row * (side + GAP) + side / 2
+            caption(sheet, (MARGIN, middle - 10), lines[0])
+            caption(sheet, (MARGIN, middle + 10), lines[1], fill=MUTED)
+    return sheet
+
+
+def write_gif(path: Path, trajectory: Trajectory, scale: int) -> int:
+    """Write the GIF; the finished avatars stay for a while. Returns the number of frames."""
+    steps = evenly(len(trajectory.times), MAX_FRAMES)
+    frames = [draw_frame(trajectory, step, scale) for step in steps]
+    each = max(40, min(300, round(MOTION_MS / len(frames), -1)))
+    save_gif(path, frames, [each] * (len(frames) - 1) + [HOLD_MS])
+    return len(frames)
+
+
+def main(
+    model: str = "assets/model",
+    out: Path = Path("trajectory.gif"),
+    strip: Path | None = None,
+    strip_columns: int = 8,
+    attributes: dict[str, str] | None = None,
+    num_images: int = 5,
+    steps: int = 20,
+    sampler: str | None = None,
+    guidance_scale: float | None = None,
+    seed: int = 0,
+    scale: int | None = None,
+) -> None:
+    """Write the GIF, and the film strip if asked.
+
+    Args:
+        model: checkpoint folder or Hub repository.
+        out: the GIF.
+        strip: also write a still film strip here, a .png file.
+        strip_columns: states on the strip.
+        attributes: names and values, such as hair 12 hair_color 5; the others are drawn.
+        num_images: avatars side by side.
+        steps: sampling steps.
+        sampler: ddim, ddpm or dpm++; by default the model's.
+        guidance_scale: by default the model's.
+        seed: of the first avatar; the others follow.
+        scale: side of an avatar's pixel in the pictures; by default avatars are about 128 wide.
+    """
+    check_output(out, ".gif")
+    if strip:
+        check_output(strip, ".png")
+    for name, value, low in (("strip_columns", strip_columns, 2), ("scale", scale, 1)):
+        if value is not None and value < low:
+            raise ValueError(f"{name} must be at least {low}, not {value}")
+    pipeline = AvatarPipeline.from_pretrained(model)
+    trajectory = record(
+        pipeline,
+        attributes,
+        num_images=num_images,
+        num_inference_steps=steps,
+        sampler=sampler,
+        guidance_scale=guidance_scale,
+        seed=seed,
+    )
+    scale = scale or max(1, 128 // pipeline.network.config.image_size)
+    print(f"wrote {out}: {write_gif(out, trajectory, scale)} frames")
+    if strip:
+        save_png(strip, draw_strip(trajectory, strip_columns, scale))
+        print(f"wrote {strip}")
+
+
+if __name__ == "__main__":
+    try:
+        tyro.cli(main, description=__doc__)
+    except (CheckpointError, FigureError, ValueError) as error:
+        sys.exit(f"error: {error}")
