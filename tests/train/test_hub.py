@@ -343,6 +343,26 @@ def test_errors_lose_tokens_and_signatures():
     assert explained(wrapped).temporary
 
 
+def test_a_training_run_uploads_its_checkpoints(hub, cache, monkeypatch, tmp_path):
+    """``train/run.py --push-to-hub`` from start to end, with a Hub that refuses one commit."""
+    monkeypatch.setenv("AVATAR_CACHE", str(cache))
+    hub.fail(COMMIT, 503)
+    done = run(
+        hub,
+        tmp_path / "home",
+        *("train/run.py", "--data=drawn:64", "--steps=2", "--batch-size=4", "--device=cpu"),
+        *("--model.image-size=16", "--model.channels", "16", "32"),
+        *("--model.self-attention", "False", "False"),
+        *("--model.cross-attention", "False", "True"),
+        *("--model.canvas-channels=4", "--model.tau-width=32"),
+        *(f"--run={tmp_path / 'run'}", "--push-to-hub=user/faces"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(commits(hub)) == 1
+    assert stored(hub) == content(tmp_path / "run" / "checkpoints" / "step-00000002")
+    assert TOKEN not in done.stdout + done.stderr
+
+
 def test_by_hand(hub, checkpoint, tmp_path):
     (checkpoint / "README.md").unlink()
     arguments = ["-m", "train.hub", f"--checkpoint={checkpoint}", "--repo=user/faces", "--private"]

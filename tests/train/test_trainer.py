@@ -111,7 +111,6 @@ def test_bad_gradients_are_skipped_counted_and_stop_the_run_past_the_limit(confi
 
     again = Trainer(change(config, steps=20, max_bad_gradients=2), drawn)
     assert again.guard.bad_gradients == 2  # remembered
-    again._backward = lambda *args: backward(*args) + float("nan")
 
     def always(*args):
         loss = Trainer._backward(again, *args)
