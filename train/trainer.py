@@ -13,7 +13,6 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import nullcontext
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from avatar_model.denoiser import Denoiser
 from avatar_model.images import to_model
 from avatar_model.network import AvatarNetwork
 
+from .batches import batch_rows
 from .config import TrainConfig
 from .ema import PowerEma
 from .evaluate import paired_psnr
@@ -68,16 +68,16 @@ class Trainer:
         self.accelerator = accelerator or make_accelerator(config)
         self.device = self.accelerator.device
         self.is_main = self.accelerator.is_main_process
-        self.folder = RunFolder(config.run)
-        if self.is_main:
-            self.folder.open(config.to_dict())
-        self.accelerator.wait_for_everyone()
         parts = self.accelerator.num_processes * config.gradient_accumulation
         if config.batch_size < parts:
             raise ValueError(
                 f"batch_size {config.batch_size} cannot be split over {parts} parts "
                 "(processes x gradient_accumulation)"
             )
+        self.folder = RunFolder(config.run)
+        if self.is_main:
+            self.folder.open(config.to_dict())
+        self.accelerator.wait_for_everyone()
         self._load_data(data)
         self._build()
         self.uploader = None
@@ -323,11 +323,11 @@ class Trainer:
             pipeline.save_pretrained(folder)
             save_pairs(folder / SAMPLES_FILE, self.shown.images[:GRID_IMAGES], drawn[:GRID_IMAGES])
             (folder / METRICS_FILE).write_text(json.dumps(metrics), encoding="utf-8")
-            write_model_card(folder, pipeline, metrics, self.config.push_to_hub)
+            write_model_card(folder, pipeline, metrics, config.push_to_hub)
             torch.save(self._state(), folder / STATE_FILE)
 
         try:
-            path = self.folder.write_checkpoint(self.step, write, self.config.keep_checkpoints)
+            path = self.folder.write_checkpoint(self.step, write, config.keep_checkpoints)
         except RunError as error:
             if last:
                 raise
@@ -424,23 +424,3 @@ class Trainer:
 def make_accelerator(config: TrainConfig) -> Accelerator:
     """The process group and precision that ``config`` asks for."""
     return Accelerator(cpu=config.device == "cpu", mixed_precision=config.mixed_precision)
-
-
-def batch_rows(step: int, batch_size: int, size: int, seed: int) -> np.ndarray:
-    """Which images step ``step`` trains on: every epoch is a new permutation of all of them.
-
-    Returns:
-        int64 [batch_size], sorted within the step because a memory map likes that; a batch may
-        reach over the end of an epoch into the next.
-    """
-    first = step * batch_size
-    epochs = range(first // size, (first + batch_size - 1) // size + 1)
-    start = first - epochs[0] * size
-    order = np.concatenate([epoch_order(epoch, size, seed) for epoch in epochs])
-    return np.sort(order[start : start + batch_size])
-
-
-@lru_cache(maxsize=2)
-def epoch_order(epoch: int, size: int, seed: int) -> np.ndarray:
-    """The order of epoch ``epoch``: a permutation of 0..size-1."""
-    return np.random.default_rng((seed, epoch)).permutation(size)

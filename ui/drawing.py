@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import gradio as gr
@@ -38,6 +40,13 @@ class Avatar:
     values: dict[str, int]
     labels: dict[str, str]
     drawn: frozenset[str]
+
+    @cached_property
+    def png(self) -> bytes:
+        """The picture as a PNG file, encoded once for all the places of the page that show it."""
+        file = io.BytesIO()
+        self.image.save(file, "PNG")
+        return file.getvalue()
 
     @property
     def file_name(self) -> str:

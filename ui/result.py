@@ -12,8 +12,6 @@ import io
 import zipfile
 from html import escape
 
-from PIL import Image
-
 from avatar_model import ATTRIBUTES
 from avatar_model.attributes import GROUPS
 
@@ -53,7 +51,7 @@ def _thumbnail(avatar: Avatar, index: int, count: int) -> str:
 def _large(avatar: Avatar, archive: str) -> str:
     return (
         f'<figure><div class="paper">{_img(avatar, _alt(avatar))}</div><figcaption>'
-        f"{_link(_png(avatar.image), 'image/png', avatar.file_name, 'Download PNG')}{archive}"
+        f"{_link(avatar.png, 'image/png', avatar.file_name, 'Download PNG')}{archive}"
         "</figcaption></figure>"
     )
 
@@ -76,7 +74,7 @@ def _alt(avatar: Avatar) -> str:
 
 def _img(avatar: Avatar, alt: str) -> str:
     width, height = avatar.image.size
-    source = _uri(_png(avatar.image), "image/png")
+    source = _uri(avatar.png, "image/png")
     return f'<img alt="{escape(alt)}" width="{width}" height="{height}" src="{source}">'
 
 
@@ -84,7 +82,7 @@ def _archive_link(avatars: list[Avatar]) -> str:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         for avatar in avatars:
-            file.writestr(avatar.file_name, _png(avatar.image))
+            file.writestr(avatar.file_name, avatar.png)
     name = f"avatars-{avatars[0].seed}.zip"
     return _link(archive.getvalue(), "application/zip", name, f"All {len(avatars)} (ZIP)")
 
@@ -95,9 +93,3 @@ def _link(content: bytes, mime_type: str, file_name: str, text: str) -> str:
 
 def _uri(content: bytes, mime_type: str) -> str:
     return f"data:{mime_type};base64,{base64.b64encode(content).decode()}"
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()

@@ -8,15 +8,9 @@ from avatar_model.attributes import ATTRIBUTES, NAMES, ONE_HOT_SIZE, SIZES, one_
 from avatar_model.config import ModelConfig
 from avatar_model.network import AvatarNetwork
 from avatar_model.tau import Tau, drop_conditions
+from tests.tiny import TINY_MODEL
 
-TINY = ModelConfig(
-    image_size=16,
-    channels=(16, 32),
-    self_attention=(False, True),
-    cross_attention=(True, True),
-    canvas_channels=4,
-    tau_width=32,
-)
+TINY = dataclasses.replace(TINY_MODEL, self_attention=(False, True), cross_attention=(True, True))
 
 
 def random_request(batch, seed=0):

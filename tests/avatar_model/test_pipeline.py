@@ -4,25 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from avatar_model import AvatarPipeline, CheckpointError, ModelConfig, Vocabulary
+from avatar_model import AvatarPipeline, CheckpointError, Vocabulary
 from avatar_model.attributes import ATTRIBUTES, NAMES
 from avatar_model.network import AvatarNetwork
+from tests.tiny import TINY_MODEL
 
-CONFIG = ModelConfig(
-    image_size=16,
-    channels=(16, 32),
-    self_attention=(False, False),
-    cross_attention=(False, True),
-    canvas_channels=4,
-    tau_width=32,
-)
 LOOK = {"hair": 12, "hair_color": "gold", "glasses": None}
 
 
 @pytest.fixture(scope="module")
 def pipe():
     torch.manual_seed(0)
-    network = AvatarNetwork(CONFIG)
+    network = AvatarNetwork(TINY_MODEL)
     for p in network.parameters():
         torch.nn.init.normal_(p, std=0.1)
     counts = {a.name: [1] * a.num_values for a in ATTRIBUTES}

@@ -2,18 +2,9 @@ import dataclasses
 
 import pytest
 
-from avatar_model import ModelConfig
+from tests.tiny import TINY_MODEL
 from train.config import TrainConfig
 from train.packed import open_dataset
-
-TINY_MODEL = ModelConfig(
-    image_size=16,
-    channels=(16, 32),
-    self_attention=(False, False),
-    cross_attention=(False, True),
-    canvas_channels=4,
-    tau_width=32,
-)
 
 
 @pytest.fixture(scope="session")

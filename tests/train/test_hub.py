@@ -15,9 +15,10 @@ import yaml
 from huggingface_hub import ModelCard, constants
 from PIL import Image
 
-from avatar_model import AvatarPipeline, ModelConfig, Vocabulary
+from avatar_model import AvatarPipeline, Vocabulary
 from avatar_model.attributes import ATTRIBUTES
 from avatar_model.network import AvatarNetwork
+from tests.tiny import TINY_MODEL
 from tests.train.hub_server import running_hub
 from train.hub import HubError, HubUploader, check_target, upload
 from train.hub_errors import explained, scrub
@@ -40,15 +41,7 @@ TRAINING = {
 
 def make_pipeline(**training):
     torch.manual_seed(0)
-    config = ModelConfig(
-        image_size=16,
-        channels=(16, 32),
-        self_attention=(False, False),
-        cross_attention=(False, True),
-        canvas_channels=4,
-        tau_width=32,
-    )
-    network = AvatarNetwork(config)
+    network = AvatarNetwork(TINY_MODEL)
     for p in network.parameters():
         torch.nn.init.normal_(p, std=0.1)
     vocabulary = Vocabulary.from_options({}, {a.name: [1] * a.num_values for a in ATTRIBUTES})

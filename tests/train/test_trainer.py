@@ -10,9 +10,10 @@ from accelerate.state import AcceleratorState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from avatar_model import AvatarPipeline, CheckpointError
+from train.batches import batch_rows
 from train.guard import DivergedError, LossGuard
 from train.run_folder import RunError, RunFolder
-from train.trainer import Trainer, batch_rows
+from train.trainer import Trainer
 
 
 def losses(run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import subprocess
@@ -15,8 +16,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from avatar_model import ATTRIBUTES, AvatarPipeline, ModelConfig, Vocabulary
+from avatar_model import ATTRIBUTES, AvatarPipeline, Vocabulary
 from avatar_model.network import AvatarNetwork
+from tests.tiny import TINY_MODEL
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -26,14 +28,7 @@ START_SECONDS = 60
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder: an untrained network, with a face shape that never occurred."""
     torch.manual_seed(0)
-    config = ModelConfig(
-        channels=(16, 32),
-        self_attention=(False, False),
-        cross_attention=(False, True),
-        canvas_channels=4,
-        tau_width=32,
-    )
-    network = AvatarNetwork(config)
+    network = AvatarNetwork(dataclasses.replace(TINY_MODEL, image_size=64))
     for weights in network.parameters():
         # A network starts with zeros in its last layers, and would draw the same for everybody.
         if not weights.any():
