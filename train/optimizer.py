@@ -55,7 +55,9 @@ class Muon(torch.optim.Optimizer):
 def orthogonalized(matrix: Tensor, iterations: int = 5) -> Tensor:
     """Roughly U V^T of matrix = U S V^T, by the quintic Newton-Schulz iteration of the Muon post.
 
-    The singular values end up between about 0.7 and 1.2, which is near enough to 1.
+    The singular values end up between about 0.7 and 1.2, which is near enough to 1. The iteration
+    x <- p(x x^T) x only multiplies x from the left, so it is run on the small matrix x x^T and
+    applied to x once, at the end: less than half the time for the matrix of a 3x3 convolution.
 
     Args:
         matrix: [m, n].
@@ -63,10 +65,15 @@ def orthogonalized(matrix: Tensor, iterations: int = 5) -> Tensor:
     x = matrix / (matrix.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
-    for _ in range(iterations):
-        a = x @ x.T
-        b = torch.addmm(a, a, a, beta=-4.7750, alpha=2.0315)
-        x = torch.addmm(x, b, x, beta=3.4445)
+    gram = x @ x.T
+    product = None
+    for i in range(iterations):
+        factor = torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+        factor.diagonal().add_(3.4445)
+        product = factor if product is None else factor @ product
+        if i < iterations - 1:
+            gram = factor @ gram @ factor
+    x = product @ x
     return x.T if tall else x
 
 

@@ -20,7 +20,7 @@ from avatar_model.attributes import ATTRIBUTES, SIZES
 from avatar_model.images import load_avatar
 from train import packed
 from train.cartoon_set import read_cartoon_set
-from train.packed import is_validation, open_dataset
+from train.packed import SPLITS, open_dataset, split_of
 from train.rejects import DatasetError
 
 ROOT = Path(__file__).parents[2]
@@ -93,22 +93,27 @@ def test_packed_again_when_anything_changes(folder, cache):
 
 def test_split_is_decided_by_the_combination():
     rows = np.random.default_rng(0).integers(0, SIZES, size=(4000, 18))
-    held_out = is_validation(rows)
-    assert 0.04 < held_out.mean() < 0.06
-    assert np.array_equal(is_validation(rows[::-1].astype(np.uint8)), held_out[::-1])
-    digest = hashlib.blake2b(bytes(range(18)), digest_size=8).digest()
-    assert is_validation(np.arange(18)[None]) == [int.from_bytes(digest, "big") / 2**64 < 0.05]
+    sides = split_of(rows)
+    shares = np.bincount(sides, minlength=3) / 4000
+    assert np.allclose(shares, [0.06, 0.06, 0.88], atol=0.01)
+    assert np.array_equal(split_of(rows[::-1].astype(np.uint8)), sides[::-1])
+    for row, side in zip(rows[:200], sides, strict=False):
+        digest = hashlib.blake2b(bytes(row.tolist()), digest_size=8).digest()
+        share = int.from_bytes(digest, "big") / 2**64
+        assert SPLITS[side] == (
+            "test" if share < 0.06 else "validation" if share < 0.12 else "train"
+        )
 
 
 def test_counts_are_those_of_the_train_split(cache):
     data = open_dataset("drawn:40", 8, cache)
-    train, validation = data.split("train"), data.split("validation")
-    assert sorted([*train, *validation]) == list(range(40)) and len(validation)
+    train, validation, test = map(data.split, ("train", "validation", "test"))
+    assert sorted([*train, *validation, *test]) == list(range(40)) and len(train) < 40
     for column, a in enumerate(ATTRIBUTES):
         expected = np.bincount(data.attributes[train, column], minlength=a.num_values)
         assert data.vocabulary.counts[a.name] == tuple(expected)
-    with pytest.raises(ValueError, match="'test'"):
-        data.split("test")
+    with pytest.raises(ValueError, match="'tset'"):
+        data.split("tset")
 
 
 def test_drawn_says_what_it_is(cache):
