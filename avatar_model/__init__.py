@@ -2,6 +2,7 @@
 
 from .attributes import ANY, ATTRIBUTES, Attribute, Vocabulary, VocabularyError
 from .checkpoint import CheckpointError
+from .classifier import AvatarClassifier
 from .config import ModelConfig
 from .pipeline import AvatarOutput, AvatarPipeline
 
@@ -9,6 +10,7 @@ __all__ = [
     "ANY",
     "ATTRIBUTES",
     "Attribute",
+    "AvatarClassifier",
     "AvatarOutput",
     "AvatarPipeline",
     "CheckpointError",

@@ -1,102 +1,159 @@
-"""How close drawn avatars come to the real ones with the same 18 attributes.
+"""Measure a model on attribute combinations it never saw, and write a report.
 
-    python -m train.evaluate --model assets/model --data ~/cartoonset10k.tgz
+    python -m train.evaluate --model assets/model --data ~/cartoonset10k.tgz --out runs/report
 
-All 18 attributes determine a Cartoon Set image, so a drawn avatar has one right answer and can be
-compared with it pixel by pixel. Only the validation split is used: combinations never trained on.
+All 18 attributes determine a Cartoon Set image, so a drawn avatar has one right answer. The report
+has: the error against the true image; the attributes that an independent classifier reads; the
+distance between the distributions; what happens to attributes left open; whether training images
+are copied; and a sweep over sampler, steps and guidance scale.
 """
 
 from __future__ import annotations
 
-import json
+import datetime
+import os
+import platform
+import shlex
 import sys
+import time
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
+import torch
 import tyro
 
 from avatar_model import AvatarPipeline, CheckpointError
-from avatar_model.attributes import NAMES
-from avatar_model.images import on_white, psnr
+from avatar_model.classifier import AvatarClassifier
 
 from .cartoon_set import DatasetError
-from .packed import PackedSet, open_dataset
+from .evaluation import pictures
+from .evaluation.measure import EvaluationError, check, measure
+from .evaluation.report import card_metrics, card_section, write_report
+from .evaluation.sweep import best, plot, sweep
+from .figures import FigureError
+from .model_card import write_model_card
+from .packed import open_dataset
 from .sample_grid import save_pairs
 
-BATCH = 64
-
-
-def paired_psnr(
-    pipeline: AvatarPipeline, data: PackedSet, **options: object
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw every combination of ``data`` and compare with the real image, on white.
-
-    Args:
-        options: for the pipeline, such as ``num_inference_steps``.
-
-    Returns:
-        PSNR in dB, float64 [N], and the drawn avatars, uint8 premultiplied RGBA [N, H, W, 4].
-    """
-    drawn = []
-    for start in range(0, len(data.ids), BATCH):
-        rows = data.attributes[start : start + BATCH]
-        requests = [dict(zip(NAMES, row.tolist(), strict=True)) for row in rows]
-        seeds = range(start, start + len(rows))
-        drawn.append(pipeline(requests, seed=seeds, output_type="np", **options).images)
-    images = np.concatenate(drawn)
-    return psnr(on_white(images), on_white(data.images)), images
+SHEET_PAIRS = 40
 
 
 def main(
     model: str = "assets/model",
     data: str = "cartoonset10k",
+    split: Literal["test", "validation"] = "test",
+    classifier: str = "assets/classifier",
+    out: Path = Path("runs/report"),
+    seeds: tuple[int, ...] = (0, 1, 2),
     num_images: int | None = None,
+    with_sweep: bool = True,
+    sweep_images: int = 64,
     steps: tuple[int, ...] = (1, 2, 4, 8),
-    scales: tuple[float, ...] = (1.0,),
-    samplers: tuple[str, ...] = ("ddim",),
-    sheet: Path | None = None,
-    sheet_pairs: int = 40,
+    scales: tuple[float, ...] = (1.0, 1.25, 1.5, 2.0),
+    samplers: tuple[str, ...] = ("ddim", "dpm++", "ddpm"),
+    set_defaults: bool = False,
+    card: bool = False,
 ) -> None:
-    """Print the paired PSNR on the validation split for each setting.
+    """Measure, and write report.json, report.md and pictures.
 
     Args:
         model: checkpoint folder or Hub repository.
         data: as for train/run.py.
-        num_images: how many unseen combinations; by default all of the split.
+        split: settings are chosen on validation, what is reported comes from test.
+        classifier: folder or Hub repository; python -m train.classifier makes one for other data,
+            and "none" measures only what needs no classifier.
+        out: folder for the report.
+        seeds: every combination is drawn once with each.
+        num_images: how many combinations of the split; by default all.
+        with_sweep: also try samplers, steps and guidance scales, on the validation split.
+        sweep_images: how many combinations the sweep draws.
         steps: numbers of sampling steps to try.
         scales: guidance scales to try.
         samplers: samplers to try.
-        sheet: also write a contact sheet of real and drawn pairs here, with the model's defaults.
-        sheet_pairs: pairs on the sheet, the first of the split.
+        set_defaults: write the best setting of the sweep into the model's folder, before measuring.
+        card: write the report into the model card, README.md of the model's folder.
     """
+    started = time.monotonic()
+    if (set_defaults or card) and not Path(model).is_dir():
+        raise EvaluationError(f"{model} is not a folder, so nothing can be written into it")
+    if not seeds or (num_images is not None and num_images < 1):
+        raise EvaluationError("at least one seed and one image are needed")
     pipeline = AvatarPipeline.from_pretrained(model)
+    reader = None if classifier == "none" else AvatarClassifier.from_pretrained(classifier)
     dataset = open_dataset(data, pipeline.network.config.image_size)
-    rows = dataset.split("validation")
-    shown = dataset.take(rows[:num_images])
-    for sampler in samplers:
-        for scale in scales:
-            for n in steps:
-                values, _ = paired_psnr(
-                    pipeline, shown, num_inference_steps=n, guidance_scale=scale, sampler=sampler
-                )
-                result = {
-                    "sampler": sampler,
-                    "guidance_scale": scale,
-                    "num_inference_steps": n,
-                    "images": len(values),
-                    "psnr_db": round(float(values.mean()), 2),
-                    "psnr_db_5th_percentile": round(float(np.percentile(values, 5)), 2),
-                }
-                print(json.dumps(result), flush=True)
-    if sheet:
-        pairs = dataset.take(rows[:sheet_pairs])
-        _, images = paired_psnr(pipeline, pairs)
-        save_pairs(sheet, pairs.images, images, scale=2)
-        print(f"wrote {sheet}")
+    truth = dataset.take(dataset.split(split)[:num_images])
+    train = dataset.take(dataset.split("train"))
+    check(pipeline, reader, truth, train)
+    out.mkdir(parents=True, exist_ok=True)
+
+    swept = None
+    if with_sweep:
+        _say("trying samplers, steps and guidance scales")
+        validation = dataset.take(dataset.split("validation")[:sweep_images])
+        entries = sweep(pipeline, validation, samplers, steps, scales)
+        chosen = best(entries)
+        plot(out / "sweep.png", entries)
+        if set_defaults:
+            for name in ("sampler", "num_inference_steps", "guidance_scale"):
+                pipeline.defaults[name] = chosen[name]
+            pipeline.save_pretrained(model)
+        swept = {
+            "images": len(validation),
+            "entries": entries,
+            "best": chosen,
+            "defaults": dict(pipeline.defaults),
+        }
+    measured, drawn = measure(pipeline, reader, truth, train, seeds, _say)
+    report = {
+        "about": {
+            "model": model,
+            "data": Path(data).name,
+            "split": split,
+            "combinations": len(truth),
+            "seeds": list(seeds),
+            "defaults": dict(pipeline.defaults),
+            "classifier": classifier,
+            "date": datetime.date.today().isoformat(),
+            "machine": _machine(pipeline),
+            "command": shlex.join(["python", "-m", "train.evaluate", *sys.argv[1:]]),
+            "minutes": (time.monotonic() - started) / 60,
+        },
+        **measured,
+        **({"sweep": swept} if swept else {}),
+    }
+    write_report(out, report)
+    images = drawn.images[0]
+    save_pairs(out / "pairs.png", truth.images[:SHEET_PAIRS], images[:SHEET_PAIRS])
+    pictures.save_worst(out / "worst.png", images, truth.images, drawn.errors)
+    pictures.save_copies(out / "copies.png", images, truth.images, train.images, drawn.memory)
+    if card:
+        section = card_section(report)
+        write_model_card(Path(model), pipeline, card_metrics(report), report=section)
+    _say(f"wrote {out / 'report.md'}")
+
+
+def _machine(pipeline: AvatarPipeline) -> str:
+    """What the numbers were measured on."""
+    if pipeline.device.type == "cuda":
+        where = torch.cuda.get_device_name(pipeline.device)
+    else:
+        where = f"{os.cpu_count()} CPU cores ({platform.machine()})"
+    return f"{where}, PyTorch {torch.__version__}"
+
+
+def _say(message: str) -> None:
+    print(message, flush=True)
 
 
 if __name__ == "__main__":
     try:
         tyro.cli(main, description=__doc__)
-    except (CheckpointError, DatasetError, ValueError) as error:
+    except (
+        CheckpointError,
+        DatasetError,
+        EvaluationError,
+        FigureError,
+        OSError,
+        ValueError,
+    ) as error:
         sys.exit(f"error: {error}")

@@ -15,12 +15,14 @@ from avatar_model.checkpoint import write_atomically
 
 CARD_FILE = "README.md"
 SAMPLES_FILE = "samples.png"
+NOTES_FILE = "notes.md"
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
 CARTOON_SET_REPO = "cgarciae/cartoonset"
 METRIC_NAMES = {
     "psnr_db": "PSNR (dB)",
     "psnr_db_5th_percentile": "PSNR (dB), 5th percentile",
+    "attribute_share_of_ceiling": "Attribute accuracy, share of the classifier's ceiling",
 }
 
 
@@ -29,6 +31,7 @@ def write_model_card(
     pipeline: AvatarPipeline,
     metrics: Mapping[str, float] | None = None,
     repo_id: str | None = None,
+    report: str = "",
 ) -> None:
     """Write ``README.md`` into a checkpoint folder; the same arguments give the same bytes.
 
@@ -38,6 +41,9 @@ def write_model_card(
         metrics: name -> value, such as ``{"psnr_db": 23.1}``. Values that are not finite are left
             out, because the front matter cannot hold them.
         repo_id: where the model will be, "user/name", if it is known.
+        report: Markdown that says in detail how good the model is, instead of a list of metrics.
+
+    What stands in ``notes.md`` in the folder is put into the card, for what only people know.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -60,6 +66,8 @@ def write_model_card(
         samples=SAMPLES_FILE if (folder / SAMPLES_FILE).exists() else "",
         source=json.dumps(repo_id or "path/to/this/folder"),
         defaults=pipeline.defaults,
+        report=report,
+        notes=_notes(folder),
         metrics=[(_metric_name(name), f"{value:.4g}") for name, value in metrics.items()],
         training=[_training_row(name, value) for name, value in training.items()],
         parameters=f"{pipeline.network.num_parameters():,}",
@@ -67,6 +75,11 @@ def write_model_card(
         schedule=config.schedule,
     )
     write_atomically(folder / CARD_FILE, str(card).rstrip() + "\n")
+
+
+def _notes(folder: Path) -> str:
+    notes = folder / NOTES_FILE
+    return notes.read_text("utf-8").strip() if notes.is_file() else ""
 
 
 def _front_matter(

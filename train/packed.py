@@ -26,7 +26,7 @@ from typing import TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from avatar_model.attributes import ATTRIBUTES, Vocabulary
+from avatar_model.attributes import ATTRIBUTES, NAMES, Vocabulary
 from avatar_model.images import load_avatar
 from train.cartoon_set import (
     BAD_PICTURE,
@@ -53,6 +53,8 @@ PREPROCESSING_VERSION = 2
 SPLITS = ("test", "validation", "train")
 HELD_OUT_FRACTION = 0.06
 """Of each of test and validation: at least 512 of 9,000 combinations in either."""
+HELD_OUT = f"{HELD_OUT_FRACTION:.0%} test, {HELD_OUT_FRACTION:.0%} validation, by combination"
+"""Stands in every checkpoint, so that no model is tested on what another split trained it on."""
 _ABANDONED_SECONDS = 24 * 3600
 
 _log = logging.getLogger(__name__)
@@ -82,14 +84,20 @@ class PackedSet:
 
         Settings are chosen on validation; what is reported comes from test. The side is decided
         by the attribute combination alone, so a combination held out here is held out in every
-        data set, whatever its order, size, source or image size.
+        data set, whatever its order, size, source or image size. In small data sets some held-out
+        combinations have a value that no training image has; no model of it can be asked for
+        those, so they are in no split.
 
         Returns:
             int64 [M].
         """
         if name not in SPLITS:
             raise ValueError(f"there is no split {name!r}; choose {', '.join(SPLITS)}")
-        return np.flatnonzero(split_of(self.attributes) == SPLITS.index(name))
+        columns = zip(NAMES, self.attributes.T, strict=True)
+        trained = [np.array(self.vocabulary.counts[n])[values] > 0 for n, values in columns]
+        return np.flatnonzero(
+            (split_of(self.attributes) == SPLITS.index(name)) & np.all(trained, axis=0)
+        )
 
     def take(self, rows: np.ndarray) -> PackedSet:
         """Only these rows, copied into memory."""

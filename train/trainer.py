@@ -21,19 +21,18 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from avatar_model import AvatarPipeline, CheckpointError
 from avatar_model.attributes import one_hot
 from avatar_model.denoiser import Denoiser
-from avatar_model.images import to_model
+from avatar_model.images import on_white, psnr, to_model
 from avatar_model.network import AvatarNetwork
 
 from .batches import batch_rows
 from .config import TrainConfig
 from .ema import PowerEma
-from .evaluate import paired_psnr
+from .evaluation.draw import draw_avatars
 from .figures import FigureError
 from .forward_process import schedule_warnings
 from .guard import LossGuard
@@ -43,7 +42,8 @@ from .learning_rate import LearningRate
 from .model_card import SAMPLES_FILE, write_model_card
 from .objective import Draw, diffusion_loss, draw_noise
 from .optimizer import make_optimizers
-from .packed import PackedSet
+from .packed import HELD_OUT, PackedSet
+from .progress import Progress
 from .run_folder import METRICS_FILE, RunError, RunFolder
 from .sample_grid import save_pairs
 
@@ -86,8 +86,6 @@ class Trainer:
         self._stop = False
         self._resume()
         if self.is_main:
-            self.folder.cut_log(self.step)
-            self.board = SummaryWriter(config.run / "tensorboard", purge_step=self.step + 1)
             for warning in schedule_warnings(self.denoiser.schedule, config.model.image_size):
                 print(f"warning: {warning}")
 
@@ -134,19 +132,14 @@ class Trainer:
         saved = started = time.monotonic()
         self.deadline = started + 60 * (config.max_minutes or float("inf"))
         before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-        self.bar = tqdm(
-            total=config.steps,
-            initial=self.step,
-            unit="step",
-            dynamic_ncols=True,
-            disable=not self.is_main,
+        self.progress = Progress(
+            self.folder, config.steps, self.step, config.batch_size, silent=not self.is_main
         )
-        self.logged = (started, self.step)
         saved_step = self._newest_step()
         try:
             while self.step < config.steps and not self._should_stop():
                 self._train_step()
-                self.bar.update(self.step - self.bar.n)
+                self.progress.step(self.step)
                 if self.step % config.log_steps == 0:
                     self._finish_interval()
                 if self._checkpoint_is_due(saved):
@@ -155,11 +148,9 @@ class Trainer:
             if saved_step != self.step:
                 self._save(last=True)
         finally:
-            self.bar.close()
+            self.progress.close()
             for s, handler in before.items():
                 signal.signal(s, handler)
-            if self.is_main:
-                self.board.close()
             self._finish_uploads()
         self.accelerator.wait_for_everyone()
         return self.folder.checkpoints()[-1]
@@ -233,31 +224,17 @@ class Trainer:
         """Log the last steps, and act on what their loss says."""
         loss = sum(self.losses) / len(self.losses)
         self.losses = []
-        now = time.monotonic()
-        rate = (self.step - self.logged[1]) * self.config.batch_size / (now - self.logged[0])
-        self.logged = (now, self.step)
-        factor = self.learning_rate.factor(self.step)
-        if self.is_main:
-            self.bar.set_postfix({"loss": f"{loss:.4f}", "images/s": f"{rate:.0f}"})
-            row = {
-                "step": self.step,
+        self.progress.interval(
+            self.step,
+            {
                 "images": self.step * self.config.batch_size,
                 "loss": loss,
-                "learning_rate": self.config.learning_rate * factor,
+                "learning_rate": self.config.learning_rate * self.learning_rate.factor(self.step),
                 "grad_norm": self.grad_norm,
                 "bad_gradients": self.guard.bad_gradients,
                 "seconds": round(self.seconds, 1),
-                "images_per_second": round(rate, 1),
-            }
-            self.folder.log(row)
-            for name in (
-                "loss",
-                "learning_rate",
-                "grad_norm",
-                "bad_gradients",
-                "images_per_second",
-            ):
-                self.board.add_scalar(f"train/{name}", row[name], self.step)
+            },
+        )
         if self.guard.is_spike(loss):
             self._go_back(loss)
         elif self.learning_rate.observe(loss):
@@ -270,8 +247,7 @@ class Trainer:
         self._resume()
         self.learning_rate.scale = scale
         self.learning_rate.cut()
-        if self.is_main:
-            self.folder.cut_log(self.step)
+        self.progress.went_back(self.step)
         self._say(
             f"step {spiked}: the loss jumped to {loss:.4g}; went back to step {self.step}; "
             f"{self._rate_now()}"
@@ -281,9 +257,7 @@ class Trainer:
         return f"learning rate cut to {self.learning_rate.scale:.3g} of its schedule"
 
     def _say(self, message: str) -> None:
-        if self.is_main:
-            self.bar.write(message)
-            self.board.add_text("events", message, self.step)
+        self.progress.say(self.step, message)
 
     def _should_stop(self) -> bool:
         """Whether any process was told to stop, or time is up. The same answer everywhere."""
@@ -310,14 +284,14 @@ class Trainer:
         config = self.config
         paused = time.monotonic()
         pipeline = self.pipeline()
-        psnr, drawn = paired_psnr(pipeline, self.shown)
-        metrics = {"psnr_db": float(psnr.mean())}
+        drawn, _ = draw_avatars(pipeline, self.shown.attributes)
+        errors = psnr(on_white(drawn), on_white(self.shown.images))
+        metrics = {"psnr_db": float(errors.mean())}
         self._say(
             f"step {self.step}: PSNR {metrics['psnr_db']:.2f} dB "
             f"({len(self.shown)} {self.shown_are} combinations)"
         )
-        self.board.add_scalar("validation/psnr_db", metrics["psnr_db"], self.step)
-        self.board.flush()
+        self.progress.validation(self.step, metrics["psnr_db"])
 
         def write(folder: Path) -> None:
             pipeline.save_pretrained(folder)
@@ -333,8 +307,7 @@ class Trainer:
                 raise
             self._say(f"{error}; training goes on, older checkpoints are kept")
             return
-        sheet = np.asarray(Image.open(path / SAMPLES_FILE))
-        self.board.add_image("validation/pairs", sheet, self.step, dataformats="HWC")
+        self.progress.picture(self.step, np.asarray(Image.open(path / SAMPLES_FILE)))
         try:
             real = self.shown.images[:GRID_IMAGES]
             save_samples(config.run, self.step, drawn[:GRID_IMAGES], real, metrics["psnr_db"])
@@ -342,7 +315,7 @@ class Trainer:
             self._say(f"{error}; the learning GIF will lack step {self.step}")
         if self.uploader:
             self.uploader.submit(path, f"Step {self.step}")
-        self.logged = (self.logged[0] + time.monotonic() - paused, self.logged[1])
+        self.progress.paused(time.monotonic() - paused)
 
     def pipeline(self) -> AvatarPipeline:
         """The averaged weights as users get them."""
@@ -351,6 +324,7 @@ class Trainer:
         training = {
             "data": Path(config.data).name,
             "train_images": len(self.train_rows),
+            "held_out": HELD_OUT,
             "steps": self.step,
             "images_seen": self.step * config.batch_size,
             "seconds": round(self.seconds),

@@ -107,13 +107,24 @@ def test_split_is_decided_by_the_combination():
 
 def test_counts_are_those_of_the_train_split(cache):
     data = open_dataset("drawn:40", 8, cache)
-    train, validation, test = map(data.split, ("train", "validation", "test"))
-    assert sorted([*train, *validation, *test]) == list(range(40)) and len(train) < 40
+    train = data.split("train")
+    assert np.array_equal(train, np.flatnonzero(split_of(data.attributes) == 2)) and len(train) < 40
     for column, a in enumerate(ATTRIBUTES):
         expected = np.bincount(data.attributes[train, column], minlength=a.num_values)
         assert data.vocabulary.counts[a.name] == tuple(expected)
     with pytest.raises(ValueError, match="'tset'"):
         data.split("tset")
+
+
+def test_what_no_training_image_has_is_not_asked_for(cache):
+    data = open_dataset("drawn:200", 8, cache)
+    sides, train = split_of(data.attributes), data.split("train")
+    known = [np.unique(column) for column in data.attributes[train].T]
+    held_out = np.sort(np.concatenate([data.split("test"), data.split("validation")]))
+    for row in np.flatnonzero(sides < 2):
+        values = zip(data.attributes[row], known, strict=True)
+        assert all(value in trained for value, trained in values) == (row in held_out)
+    assert 0 < len(held_out) < (sides < 2).sum()
 
 
 def test_drawn_says_what_it_is(cache):

@@ -64,10 +64,7 @@ def test_a_batch_that_cannot_be_split_is_named(config, change, drawn):
 
 def test_checkpoints_by_steps_keep_the_newest_and_the_best(config, change, drawn, monkeypatch):
     psnr = iter([20.0, 30.0, 25.0, 24.0, 23.0, 22.0])
-    monkeypatch.setattr(
-        "train.trainer.paired_psnr",
-        lambda pipeline, data: (np.full(len(data), next(psnr)), data.images),
-    )
+    monkeypatch.setattr("train.trainer.psnr", lambda drawn, real: np.full(len(drawn), next(psnr)))
     Trainer(change(config, checkpoint_steps=1), drawn).train()
     folder = RunFolder(config.run)
     assert [path.name[-1] for path in folder.checkpoints()] == ["2", "5", "6"]

@@ -1,0 +1,174 @@
+"""Models whose quality is known beforehand, in front of the whole evaluation.
+
+The "real" images here are avatars of the bundled model, which the bundled classifier can read.
+"""
+
+import json
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from avatar_model import AvatarPipeline
+from avatar_model.attributes import ANY, to_row
+from avatar_model.classifier import AvatarClassifier
+from train.evaluation.draw import draw_avatars
+from train.evaluation.measure import EvaluationError, check, measure
+from train.evaluation.report import card_metrics, to_markdown, write_report
+from train.packed import HELD_OUT, PackedSet
+
+TRUE, TRAIN = 60, 240
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return AvatarPipeline.from_pretrained("assets/model")
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return AvatarClassifier.from_pretrained("assets/classifier")
+
+
+@pytest.fixture(scope="module")
+def world(bundled):
+    """(truth, train): data sets of different combinations."""
+    images, attributes = draw_avatars(bundled, np.full((TRUE + TRAIN, 18), ANY))
+    ids = [f"cs{i}" for i in range(TRUE + TRAIN)]
+    data = PackedSet(images, attributes.astype(np.uint8), ids, bundled.vocabulary)
+    return data.take(np.arange(TRUE)), data.take(np.arange(TRUE, TRUE + TRAIN))
+
+
+class Fake:
+    """A model that answers with pictures from an album: ``choose(row of the request)``."""
+
+    def __init__(self, world, choose):
+        self.truth, self.train = world
+        self.choose = choose
+        self.vocabulary = self.truth.vocabulary
+        self.network = SimpleNamespace(config=SimpleNamespace(image_size=64))
+        self.training = {"held_out": HELD_OUT}
+
+    def __call__(self, requests, seed, output_type, **options):
+        told = [
+            self.vocabulary.draw(request, np.random.default_rng(s))
+            for request, s in zip(requests, seed, strict=True)
+        ]
+        images = [self.choose(to_row(t)) for t in told]
+        return SimpleNamespace(images=np.stack(images), attributes=told)
+
+
+def copy_of(world):
+    """The true image, or the nearest combination where there is none (attributes left open)."""
+    truth, train = world
+    rows = np.concatenate([truth.attributes, train.attributes])
+    images = np.concatenate([truth.images, train.images])
+    return lambda row: images[(rows != row).sum(1).argmin()]
+
+
+def run(pipeline, classifier, world, **options):
+    return measure(pipeline, classifier, *world, seeds=(0,), **options)[0]
+
+
+def test_a_perfect_copy(world, classifier):
+    report = run(Fake(world, copy_of(world)), classifier, world)
+    assert report["paired"]["psnr"]["mean"] == math.inf
+    assert report["paired"]["colour_hair"]["mean"] == 0
+    attributes = report["attributes"]
+    assert attributes["accuracy"] == attributes["ceiling"] > 0.75
+    assert attributes["share_of_ceiling"] == 1
+    for colour in report["colours"].values():
+        assert colour["accuracy"] == colour["ceiling"]
+    assert report["memorisation"]["nearer_to_truth"] == 1
+
+
+def test_shuffled_attributes_give_chance_accuracy(world, classifier):
+    truth, _ = world
+    other = np.roll(np.arange(TRUE), 7)
+    pairs = zip(truth.attributes, truth.images[other], strict=True)
+    album = {row.tobytes(): image for row, image in pairs}
+    fallback = copy_of(world)
+
+    def choose(row):
+        image = album.get(row.astype(np.uint8).tobytes())
+        return fallback(row) if image is None else image
+
+    report = run(Fake(world, choose), classifier, world)
+    same = (truth.attributes == truth.attributes[other]).mean()  # chance, as these people go
+    assert report["attributes"]["accuracy"] == pytest.approx(same, abs=0.08)
+    assert report["attributes"]["ceiling"] > 0.75
+    assert report["colours"]["hair_color"]["accuracy"] < 0.4
+    assert report["paired"]["psnr"]["mean"] < 20
+
+
+def test_a_memoriser_is_caught(world, classifier):
+    train = world[1]
+
+    def choose(row):
+        return train.images[(train.attributes != row).sum(1).argmin()]
+
+    report = run(Fake(world, choose), classifier, world)
+    assert report["memorisation"]["nearer_to_truth"] == 0
+
+
+def test_what_needs_more_images_or_a_classifier_says_so(world):
+    truth, train = world
+    few = truth.take(np.arange(8)), train
+    report = run(Fake(few, copy_of(world)), None, few)
+    assert "no classifier" in report["attributes"]["refused"]
+    assert "too few" in report["distribution"]["shape"]["refused"]
+    assert report["paired"]["psnr"]["mean"] == math.inf
+    page = to_markdown({"about": ABOUT, **report})
+    assert page.count("Not measured") == 4 and "no classifier was given" in page
+
+
+def test_a_real_model_and_its_report(bundled, classifier, world, tmp_path):
+    report = {"about": ABOUT, **run(bundled, classifier, world)}
+    assert 0.9 < report["attributes"]["share_of_ceiling"] <= 1.05
+    everything_open = report["partial"]["by_open"][-1]
+    assert everything_open["open"] == 18 and everything_open["given"] is None
+    assert everything_open["drawn"]["accuracy"] > 0.75
+    write_report(tmp_path, report)
+    stored = json.loads((tmp_path / "report.json").read_text())
+    assert stored["attributes"] == report["attributes"]
+    page = (tmp_path / "report.md").read_text()
+    assert "nan" not in page and "FID" in page and "| **mean** |" in page
+    assert card_metrics(report)["psnr_db"] > 30
+
+
+def test_what_cannot_be_compared_is_refused(bundled, classifier, world):
+    truth, train = world
+    fake = Fake(world, copy_of(world))
+    check(fake, classifier, truth, train)
+    with pytest.raises(EvaluationError, match="empty"):
+        check(fake, classifier, truth.take(np.arange(0)), train)
+    labels = dict(truth.vocabulary.labels)
+    labels["hair"] = ("mohawk", *labels["hair"][1:])
+    renamed = type(truth.vocabulary)(labels, truth.vocabulary.counts)
+    other = PackedSet(truth.images, truth.attributes, truth.ids, renamed)
+    with pytest.raises(EvaluationError, match=r"model was trained on other .*hair 0.*'mohawk'"):
+        check(fake, classifier, other, train)
+    fake.vocabulary = renamed
+    with pytest.raises(EvaluationError, match="classifier was trained on other"):
+        check(fake, classifier, other, train)
+    fake.training = {}
+    with pytest.raises(EvaluationError, match="held out"):
+        check(fake, classifier, other, train)
+    small = PackedSet(truth.images[:, ::2, ::2], truth.attributes, truth.ids, truth.vocabulary)
+    with pytest.raises(EvaluationError, match="64x64 pixels, and .* 32x32"):
+        check(Fake(world, None), classifier, small, train)
+
+
+ABOUT = {
+    "model": "m",
+    "data": "d",
+    "split": "test",
+    "combinations": TRUE,
+    "seeds": [0],
+    "defaults": {"sampler": "ddim", "num_inference_steps": 1, "guidance_scale": 1.0},
+    "date": "2026-11-23",
+    "machine": "test",
+    "command": "c",
+    "minutes": 0.1,
+}

@@ -1,0 +1,1 @@
+"""How good a model is: avatars of unseen combinations against the true images."""

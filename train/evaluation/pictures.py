@@ -1,0 +1,33 @@
+"""The pictures of a report: what the numbers look like at their worst."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from avatar_model.images import on_white
+
+from ..figures import enlarge, grid, save_png
+from ..sample_grid import save_pairs
+from .memorisation import Memorisation
+from .paired import PairedErrors
+
+WORST = 20
+COPIES = 12
+
+
+def save_worst(path: Path, drawn: np.ndarray, real: np.ndarray, errors: PairedErrors) -> None:
+    """The 20 pairs with the lowest PSNR, the worst first; uint8 [N, H, W, 4] each."""
+    rows = errors.psnr.argsort()[:WORST]
+    save_pairs(path, real[rows], drawn[rows], pairs_per_row=5)
+
+
+def save_copies(
+    path: Path, drawn: np.ndarray, real: np.ndarray, train: np.ndarray, memory: Memorisation
+) -> None:
+    """Triples of true image, drawn avatar and nearest training image, the most suspicious first."""
+    rows = (-memory.ratio).argsort()[:COPIES]
+    sides = (on_white(images) for images in (real[rows], drawn[rows], train[memory.nearest[rows]]))
+    triples = np.concatenate(list(sides), axis=2)  # [N, H, 3 * W, 3]
+    save_png(path, enlarge(grid(triples, 4, gap=6), 2))

@@ -1,0 +1,1 @@
+"""The blog's findings, checked: its experiments as runs of equal length, measured and judged."""
