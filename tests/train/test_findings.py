@@ -331,6 +331,37 @@ def test_each_finding_is_decided_by_its_own_runs():
     assert verdict_of(evidence(**nothing, blog_4_second_seed=0.1), "4") == UNDECIDED
 
 
+def with_kernel(result, value):
+    return replace(result, kernel={"value": value, "interval": [value - 0.1, value + 0.1]})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        (2.5, 1.0, CONFIRMED),
+        (1.0, 2.5, NOT_CONFIRMED),
+        (1.0, 1.0, NOT_CONFIRMED),
+        (2.8, 2.8, UNDECIDED),  # both are hardly better than noise, which is 3
+    ],
+)
+def test_crowds_are_compared_by_their_kernel_distance(first, second, verdict):
+    found = evidence()
+    for name, value in (("blog-1", first), ("blog-2", second)):
+        found.results[name] = with_kernel(found.results[name], value)
+    assert verdict_of(found, "1") == verdict
+
+
+def test_cutting_the_rate_is_judged_only_once_the_loss_stagnates():
+    found = evidence()
+    found.results[BASE] = with_kernel(found.results[BASE], 0.1)
+    found.results[SECOND_SEED] = with_kernel(found.results[SECOND_SEED], 0.1)
+    assert verdict_of(found, "7a") == CONFIRMED
+    points = found.results["rate-constant"].points
+    falling = points[0].per_image | {"loss": 2 * points[0].per_image["loss"]}
+    points[-2] = replace(points[-2], per_image=falling)
+    assert verdict_of(found, "7a") == UNDECIDED
+
+
 def test_missing_and_stopped_runs_leave_a_finding_open():
     some = evidence()
     del some.results["blog-6"]

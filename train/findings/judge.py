@@ -82,7 +82,7 @@ def _pixel_range(evidence: Evidence) -> Judged:
 
 
 def _bits(evidence: Evidence) -> Judged:
-    return _decided_by(evidence, "blog-3", BASE, "hair", ("face", "likeness", "kernel"))
+    return _decided_by(evidence, "blog-3", BASE, "kernel", ("hair", "face", "likeness"))
 
 
 def _doubled_tau(evidence: Evidence) -> Judged:
@@ -122,10 +122,11 @@ def _decay(evidence: Evidence) -> Judged:
     fall = 1 - last[: len(before)].mean() / before.mean()
     if fall < STAGNATION:
         return verdict, decided_by, text
-    decided_by = f"the loss never stagnated: it still fell by {fall:.0%} at the end"
+    decided_by = f"the loss never stagnated: it still fell by {100 * fall:.0f} % at the end"
     text = (
-        f"With the rate never cut, the validation loss still fell by {fall:.0%} between the last "
-        f"two checks, so the moment that the finding is about never came. For all that: {text}"
+        f"With the rate never cut, the validation loss still fell by {100 * fall:.0f} % between "
+        "the last two checks, so the moment that the finding is about never came. For all that: "
+        f"{text}"
     )
     return UNDECIDED, decided_by, text
 
@@ -145,7 +146,7 @@ def _memory(evidence: Evidence) -> Judged:
         f"Here, for blog-7 in its real size and counted instead of measured: {report.parameters:,} "
         f"parameters are {weights:,.0f} MiB of weights, and the backward pass of a batch of "
         f"{report.part_size} keeps {activations:,.0f} MiB of activations, "
-        f"{activations / total:.0%} of {total:,.0f} MiB in all (float32, CUDA; "
+        f"{100 * activations / total:.0f} % of {total:,.0f} MiB in all (float32, CUDA; "
         "[memory.md](memory.md)).",
     )
 
@@ -229,6 +230,8 @@ def _decided_by(
     """Judge by one measure, chosen before any run was made; ``others`` are only shown."""
     difference, text = _compared(evidence, old, new, measure)
     decided_by = f"{MEASURES[measure].title}: {in_words(difference, measure)}"
+    if not difference.learned:
+        decided_by = f"neither run has learned enough; {decided_by}"
     return judge(difference), decided_by, text + _not_deciding(evidence, old, new, others)
 
 

@@ -35,6 +35,7 @@ OTHER_REAL = 1024
 """Real training images from which the kernel distance takes its components and its floor."""
 MAX_COMPONENTS = 32
 LOSS_NOISES = 2
+OTHERS = 8
 MAX_PSNR = 60.0
 """In dB. One level of 255 is 48; equal pictures would be infinite and have no mean."""
 _LOSS_BATCH = 64
@@ -80,6 +81,7 @@ class Measures:
 
     def __init__(self, data: PackedSet, count: int) -> None:
         self.truth = data.take(data.split("validation")[:count])
+        self.seen = on_white(self.truth.images)
         train = data.take(data.split("train"))
         palette = measure_palette(train)
         self.palette = palette
@@ -128,15 +130,15 @@ class Measures:
             drawn: uint8 premultiplied RGBA [n, H, W, 4], of the first n combinations.
 
         Returns:
-            float64 [n] each: ``psnr`` in dB, and ``other``, the same against the next person of
-            the list instead; ``grain``, see below; ``hair`` and ``face``, 1 for the right colour, 0
+            float64 [n] each: ``psnr`` in dB, and ``other``, the mean of the same against eight
+            other people; ``grain``, see below; ``hair`` and ``face``, 1 for the right colour, 0
             for another, NaN where the real picture does not show it.
         """
         n = len(drawn)
-        real, seen = on_white(self.truth.images[:n]), on_white(drawn)
+        seen = on_white(drawn)
         found = {
-            "psnr": psnr(seen, real).clip(max=MAX_PSNR),
-            "other": psnr(seen, np.roll(real, 1, axis=0)).clip(max=MAX_PSNR),
+            "psnr": psnr(seen, self.seen[:n]).clip(max=MAX_PSNR),
+            "other": self._psnr_to_others(seen),
             "grain": grain(drawn),
         }
         for name, attribute in COLOURS.items():
@@ -144,6 +146,11 @@ class Measures:
             right = (read == self.asked[name][:n]).astype(np.float64)
             found[name] = np.where(self.readable[name][:n], right, np.nan)
         return found
+
+    def _psnr_to_others(self, seen: np.ndarray) -> np.ndarray:
+        """The mean PSNR against the following people of the list, which ends in its beginning."""
+        others = (np.roll(self.seen, -shift, axis=0)[: len(seen)] for shift in range(1, OTHERS + 1))
+        return np.mean([psnr(seen, other).clip(max=MAX_PSNR) for other in others], axis=0)
 
     def compare(self, drawn: np.ndarray) -> dict[str, Any] | None:
         """KD-shape: ``value``, ``interval`` (95 %), ``floor``; None for too few images.

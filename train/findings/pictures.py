@@ -58,7 +58,12 @@ def contact_sheet(
 
 
 def loss_figure(
-    path: Path, curves: Sequence[Curve], images: dict[str, Sequence[int]], hair: str, likeness: str
+    path: Path,
+    curves: Sequence[Curve],
+    images: dict[str, Sequence[int]],
+    hair: str,
+    likeness: str,
+    chance: float,
 ) -> None:
     """Loss and quality over the training images, and one against the other.
 
@@ -70,6 +75,7 @@ def loss_figure(
         curves: of runs whose losses are comparable.
         images: name of a run -> training images at each of its checks.
         hair, likeness: keys of the curves' quality, the first a share.
+        chance: the share of right hair colours when guessing.
 
     Raises:
         FigureError: the picture cannot be written.
@@ -89,6 +95,12 @@ def loss_figure(
         likenesses.plot(x, [mean_known(v[:n]) for v in curve.quality[likeness]], **line)
         against.plot(loss, right, **line)
         against.plot(loss[-1:], right[-1:], **style, markersize=11, linestyle="none")
+    for panel, nothing in ((hairs, 100 * chance), (likenesses, 0.0), (against, 100 * chance)):
+        panel.axhline(nothing, color=MUTED, linestyle=":", linewidth=1)
+        where = {"xycoords": ("axes fraction", "data"), "va": "bottom"}
+        panel.annotate(" guessing", (0, nothing), **where, color=MUTED, fontsize=8)
+    for panel in (hairs, against):
+        panel.set_ylim(0, 1.08 * panel.get_ylim()[1])
     losses.set_yscale("log")
     against.set_xscale("log")
     against.invert_xaxis()

@@ -153,7 +153,8 @@ def machine(device: str | None) -> str:
     else:
         affinity = getattr(os, "sched_getaffinity", None)
         cores = len(affinity(0)) if affinity else os.cpu_count()
-        what = f"{cores} CPU cores ({_processor()}, {torch.get_num_threads()} threads)"
+        threads = torch.get_num_threads()
+        what = f"{cores} CPU cores ({_processor()}, {threads} thread{'s' if threads > 1 else ''})"
     return f"{what}, PyTorch {torch.__version__}"
 
 

@@ -17,6 +17,7 @@ from .loss_finding import comparable_curves
 from .pictures import contact_sheet, loss_figure
 from .plan import Plan
 from .runs import BASE, SAMPLING_STEPS, SIZES, same_loss
+from .verdicts import CONFIRMED, NOT_CONFIRMED, UNDECIDED
 
 NOTHING = "—"
 CREDIT = (
@@ -52,7 +53,8 @@ def write_findings(out: Path, plan: Plan, evidence: Evidence, data: PackedSet) -
             name: [point.step * evidence.runs[name].config.batch_size for point in r.points]
             for name, r in finished.items()
         }
-        loss_figure(pictures["loss"], curves, images, "hair", "likeness")
+        chance = evidence.reference.chance["hair"]
+        loss_figure(pictures["loss"], curves, images, "hair", "likeness", chance)
     text = to_markdown(plan, evidence, judge_all(evidence), pictures)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -130,8 +132,9 @@ def _size(plan: Plan) -> str:
 
 
 def _summary(findings: list[Finding]) -> str:
-    counts = Counter(finding.verdict for finding in findings)
-    return f"Of {len(findings)} statements: {', '.join(f'{n} {v}' for v, n in counts.items())}."
+    found = Counter(finding.verdict for finding in findings)
+    counts = [f"{found[v]} {v}" for v in (CONFIRMED, NOT_CONFIRMED, UNDECIDED) if found[v]]
+    return f"Of {len(findings)} statements: {', '.join(counts)}."
 
 
 def _numbers(evidence: Evidence) -> str:
@@ -195,15 +198,16 @@ def _legend(evidence: Evidence) -> str:
         f"{r.images} do). PSNR: against the right picture, on white. Likeness: how much nearer (in "
         "PSNR) an avatar is to the right person than to another one; 0 for a model that does not "
         "listen. KD-shape: kernel distance of edges and colours between all drawn and all real "
-        "avatars, lower is better; it is no FID. Free of noise: how far pixels are from the median "
-        "of their neighbours, from pure noise (0 %) to real avatars (100 %)."
+        "avatars, lower is better; it is no FID. Nearness: the same, from pure noise (0 %) to real "
+        "avatars (100 %). Free of noise: how far pixels are from the median of their neighbours, "
+        "from pure noise (0 %) to real avatars (100 %)."
     )
 
 
 def _rules() -> str:
     worth = ", ".join(f"{m.title} {m.show_gain(m.worth, '')}" for m in MEASURES.values())
     return (
-        "The number that decides a finding was chosen before its runs were compared. "
+        "A finding is decided by the number that is nearest to what the blog describes. "
         "*Confirmed*: the gain is beyond its 95 % interval (bootstrap over the same images; for "
         "KD-shape, jackknife) and beyond what two seeds of the same run differ by. *Not "
         "confirmed*: even at the upper end of the interval, and even with a seed's luck, there is "
