@@ -1,12 +1,14 @@
 """The web page: ``python app.py``, or a Hugging Face Space with this file as its ``app_file``.
 
 The model comes from the environment variable ``AVATAR_MODEL`` (a checkpoint folder or a Hub
-repository) and is ``assets/model`` unless that is set.
+repository) and is ``assets/model`` unless that is set. ``AVATAR_BACKEND=torch`` keeps the page
+from using ONNX Runtime where it is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
@@ -18,14 +20,16 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 
 from avatar_model import AvatarPipeline, CheckpointError
+from avatar_model.backend import BackendError
 from ui import LAUNCH_OPTIONS, build_page
 
 MODEL = os.environ.get("AVATAR_MODEL") or str(Path(__file__).parent / "assets" / "model")
+BACKEND = os.environ.get("AVATAR_BACKEND") or "auto"
 
 
 def demo() -> gr.Blocks:
-    """The page around the model, not yet launched. Raises CheckpointError."""
-    return build_page(AvatarPipeline.from_pretrained(MODEL))
+    """The page around the model, not yet launched. Raises CheckpointError, BackendError."""
+    return build_page(AvatarPipeline.from_pretrained(MODEL, backend=BACKEND))
 
 
 def main() -> None:
@@ -37,9 +41,11 @@ def main() -> None:
     parser.add_argument("--host", default="0.0.0.0" if on_space else None)
     parser.add_argument("--port", type=int)
     arguments = parser.parse_args()
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("avatar_model").setLevel(logging.INFO)
     try:
         page = demo()
-    except CheckpointError as error:
+    except (CheckpointError, BackendError) as error:
         sys.exit(f"The model cannot be loaded: {error}")
     try:
         page.launch(server_name=arguments.host, server_port=arguments.port, **LAUNCH_OPTIONS)

@@ -30,6 +30,9 @@ class SelfAttention(nn.Module):
 class CrossAttention(nn.Module):
     """Every pixel asks Tau's 18 tokens which of them concern it, residual.
 
+    What a token answers does not depend on the image, so ``kv`` is for the caller to apply, once
+    for all steps of an avatar (``UNet.prepare``).
+
     Args:
         channels: of the feature map; must be a multiple of ``num_heads``.
         context: width of a token.
@@ -43,9 +46,10 @@ class CrossAttention(nn.Module):
         self.kv = nn.Linear(context, 2 * channels)
         self.out = zero_init(nn.Linear(channels, channels))
 
-    def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
+    def forward(self, x: Tensor, keys_values: Tensor) -> Tensor:
+        """Args: x: [B, C, H, W]; keys_values: [B, 18, 2 C], ``kv`` of Tau's tokens."""
         q = self.q(to_pixels(self.norm(x)))  # [B, HW, C]
-        k, v = self.kv(tokens).chunk(2, dim=-1)  # each [B, 18, C]
+        k, v = keys_values.chunk(2, dim=-1)  # each [B, 18, C]
         return x + to_map(self.out(attend(q, k, v, self.num_heads)), x)
 
 

@@ -23,6 +23,7 @@ from .network import AvatarNetwork
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+GRAPH_FILE = "unet.onnx"
 FORMAT = 1
 """Raised when ``config.json`` changes so that older code cannot read it."""
 
@@ -40,18 +41,20 @@ class Checkpoint:
         vocabulary: what the attribute values of the training data are called.
         defaults: ``guidance_scale``, ``num_inference_steps`` and ``sampler`` that suit this model.
         training: how it was trained, for people to read.
+        graph: the architecture for ONNX Runtime, if ``export.py`` has made it (``unet.onnx``).
     """
 
     network: AvatarNetwork
     vocabulary: Vocabulary
     defaults: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    graph: bytes | None = None
 
 
 def save_checkpoint(
     folder: str | Path, checkpoint: Checkpoint, dtype: torch.dtype = torch.float16
 ) -> None:
-    """Write ``config.json`` and ``model.safetensors`` into ``folder``, each moved into place whole.
+    """Write the files of a checkpoint into ``folder``, each moved into place whole.
 
     Args:
         dtype: of the stored weights; half precision is enough to draw with.
@@ -70,11 +73,11 @@ def save_checkpoint(
         name: value.detach().to("cpu", dtype, copy=True).contiguous()
         for name, value in checkpoint.network.state_dict().items()
     }
-    temporary = folder / f"{WEIGHTS_FILE}.tmp"
     # Not save_file, which makes a file that only its owner can read.
-    temporary.write_bytes(save(weights, metadata={"format": "pt"}))
-    temporary.replace(folder / WEIGHTS_FILE)
+    write_atomically(folder / WEIGHTS_FILE, save(weights, metadata={"format": "pt"}))
     write_atomically(folder / CONFIG_FILE, json.dumps(config, indent=1) + "\n")
+    if checkpoint.graph is not None:
+        write_atomically(folder / GRAPH_FILE, checkpoint.graph)
 
 
 def load_checkpoint(folder: str | Path) -> Checkpoint:
@@ -100,6 +103,7 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         vocabulary,
         dict(config.get("defaults", {})),
         dict(config.get("training", {})),
+        _read_graph(folder / GRAPH_FILE),
     )
 
 
@@ -116,7 +120,10 @@ def fetch_checkpoint(name: str, revision: str | None = None, token: str | None =
     try:
         return Path(
             snapshot_download(
-                name, revision=revision, token=token, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE]
+                name,
+                revision=revision,
+                token=token,
+                allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE],
             )
         )
     except (OSError, RuntimeError, ValueError, httpx.HTTPError) as error:
@@ -127,11 +134,19 @@ def fetch_checkpoint(name: str, revision: str | None = None, token: str | None =
         ) from error
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old content or the new, never a part."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
     temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
     temporary.replace(path)
+
+
+def _read_graph(path: Path) -> bytes | None:
+    """An extra: what is wrong with it is for ``backend.py`` to find, and no reason to give up."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:

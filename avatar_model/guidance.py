@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from .denoiser import Denoiser
-from .tau import Condition
 
 Denoise = Callable[[Tensor, float], Tensor]
 """(x_t [B, C, H, W], t) -> x_0 [B, C, H, W]: all that a sampler knows of the model."""
 
+C = TypeVar("C", bound=tuple)
+"""What the network is conditioned on: a NamedTuple of tensors [B, ...] or None."""
+
 
 def guided(
     denoiser: Denoiser,
-    condition: Condition,
-    null_condition: Condition | None = None,
+    condition: C,
+    null_condition: C | None = None,
     scale: float = 1.0,
     interval: tuple[float, float] = (0.0, 1.0),
 ) -> Denoise:
@@ -32,27 +35,30 @@ def guided(
 
     Args:
         denoiser: the model.
-        condition: Tau's condition for the B images.
-        null_condition: Tau's condition with all attributes open, for B images or for one; may be
-            left out when ``scale`` is 1.
+        condition: what the network is to know about the B images.
+        null_condition: the same with all attributes open, for B images or for one; may be left out
+            when ``scale`` is 1.
         scale: 1 follows the condition as trained; 0 ignores it; above 1 exaggerates it.
         interval: guidance applies for low <= t <= high only (Kynkaanniemi et al., arXiv
             2404.07724), and outside of it the plain conditional estimate is used.
     """
     if scale != 1 and null_condition is None:
         raise ValueError("guidance needs a null condition")
+    both = None if scale == 1 else _stacked(condition, null_condition)  # once for all steps
 
     def denoise(x: Tensor, t: float) -> Tensor:
         times = torch.full((len(x),), t, device=x.device, dtype=x.dtype)
         if scale == 1 or not interval[0] <= t <= interval[1]:
             return denoiser(x, times, condition).clamp(*denoiser.pixel_range)
-        both = Condition(
-            *(
-                None if c is None else torch.cat([c, n.expand_as(c)])
-                for c, n in zip(condition, null_condition, strict=True)
-            )
-        )
         x0, x0_null = denoiser(torch.cat([x, x]), torch.cat([times, times]), both).chunk(2)
         return torch.lerp(x0_null, x0, scale).clamp(*denoiser.pixel_range)
 
     return denoise
+
+
+def _stacked(condition: C, null_condition: C) -> C:
+    """One condition for 2 B images, the null condition in the second half."""
+    return condition._make(
+        None if c is None else torch.cat([c, n.expand_as(c)])
+        for c, n in zip(condition, null_condition, strict=True)
+    )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .config import ModelConfig
 from .tau import Tau
-from .unet import UNet
+from .unet import Prepared, UNet
 
 
 class AvatarNetwork(nn.Module):
@@ -39,7 +39,11 @@ class AvatarNetwork(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, one_hot: Tensor) -> Tensor:
         """x: [B, 4, H, W], t: [B] in [0, 1], one_hot: [B, 217]. Returns [B, 4, H, W]."""
-        return self.unet(x, t, self.tau(one_hot))
+        return self.unet(x, t, self.prepare(one_hot))
+
+    def prepare(self, one_hot: Tensor) -> Prepared:
+        """one_hot: [B, 217]. Returns all that depends on the attributes alone, for every step."""
+        return self.unet.prepare(self.tau(one_hot))
 
     def num_parameters(self) -> int:
         """All trainable parameters."""

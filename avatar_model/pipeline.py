@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,10 @@ from huggingface_hub import HfApi
 from PIL import Image
 from torch import Tensor
 
+from .arguments import MAX_SEED as MAX_SEED
+from .arguments import choice, image_seeds, number, whole
 from .attributes import Vocabulary, one_hot, to_row
+from .backend import choose
 from .checkpoint import Checkpoint, fetch_checkpoint, load_checkpoint, save_checkpoint
 from .denoiser import Denoiser
 from .guidance import guided
@@ -26,7 +28,6 @@ from .samplers import SAMPLERS, Callback, noise_like, time_grid
 MAX_IMAGES = 256
 MAX_STEPS = 1000
 MAX_GUIDANCE_SCALE = 20.0
-MAX_SEED = 2**32 - 1
 OUTPUT_TYPES = ("pil", "np", "pt")
 
 
@@ -52,6 +53,10 @@ class AvatarPipeline:
     Example:
         >>> pipe = AvatarPipeline.from_pretrained("assets/model")
         >>> pipe({"hair": 12, "hair_color": "black"}, seed=7).images[0].save("avatar.png")
+
+    Attributes:
+        network, vocabulary, defaults, training: see ``Checkpoint``.
+        backend: what evaluates the UNet, "torch" or "onnx" (``use_backend``).
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class AvatarPipeline:
         vocabulary: Vocabulary,
         defaults: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
+        graph: bytes | None = None,
     ) -> None:
         self.network = network.eval()
         self.vocabulary = vocabulary
@@ -70,7 +76,8 @@ class AvatarPipeline:
             **(defaults or {}),
         }
         self.training = dict(training or {})
-        self.denoiser = Denoiser.from_config(network.unet, network.config)
+        self._graph = graph
+        self.use_backend("torch")
 
     @classmethod
     def from_pretrained(
@@ -80,26 +87,36 @@ class AvatarPipeline:
         device: str | torch.device | None = None,
         revision: str | None = None,
         token: str | None = None,
+        backend: str = "auto",
     ) -> AvatarPipeline:
         """Load a checkpoint folder, or a model repository of the Hugging Face Hub ("user/name").
 
         Args:
             device: where to run; by default a GPU if there is one, else the CPU.
+            backend: see ``use_backend``.
             revision: branch, tag or commit of a Hub repository.
             token: for a private Hub repository; by default the one you logged in with.
 
         Raises:
             CheckpointError: the message names what is missing or damaged.
+            BackendError: ``backend="onnx"`` cannot be used.
         """
         checkpoint = load_checkpoint(fetch_checkpoint(str(name), revision, token))
         pipeline = cls(
-            checkpoint.network, checkpoint.vocabulary, checkpoint.defaults, checkpoint.training
+            checkpoint.network,
+            checkpoint.vocabulary,
+            checkpoint.defaults,
+            checkpoint.training,
+            checkpoint.graph,
         )
-        return pipeline.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        pipeline.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return pipeline.use_backend(backend)
 
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float16) -> None:
         """Write ``config.json`` and ``model.safetensors``; ``from_pretrained`` reads them back."""
-        checkpoint = Checkpoint(self.network, self.vocabulary, self.defaults, self.training)
+        checkpoint = Checkpoint(
+            self.network, self.vocabulary, self.defaults, self.training, self._graph
+        )
         save_checkpoint(folder, checkpoint, dtype)
 
     def push_to_hub(
@@ -123,6 +140,23 @@ class AvatarPipeline:
     def to(self, device: str | torch.device) -> AvatarPipeline:
         """Move the network to a device; returns the pipeline."""
         self.network.to(device)
+        if self.device.type != "cpu":
+            self.use_backend("torch")
+        return self
+
+    def use_backend(self, name: str) -> AvatarPipeline:
+        """Choose what evaluates the UNet; returns the pipeline.
+
+        Args:
+            name: "torch"; "onnx", ONNX Runtime, which draws the same and is faster, on the CPU, of
+                a checkpoint that has been through ``python -m avatar_model.export``, with the
+                weights the network has now; or "auto", the fastest that can be used here.
+
+        Raises:
+            BackendError: "onnx" cannot be used; the message says why.
+        """
+        self.backend, step = choose(name, self.network, self._graph)
+        self.denoiser = Denoiser.from_config(step, self.network.config)
         return self
 
     @property
@@ -164,13 +198,13 @@ class AvatarPipeline:
             ValueError: another argument out of range; the message names it.
         """
         default = self.defaults
-        steps = _whole("num_inference_steps", num_inference_steps, 1, MAX_STEPS, default)
-        scale = _number("guidance_scale", guidance_scale, 0, MAX_GUIDANCE_SCALE, default)
+        steps = whole("num_inference_steps", num_inference_steps, 1, MAX_STEPS, default)
+        scale = number("guidance_scale", guidance_scale, 0, MAX_GUIDANCE_SCALE, default)
         sampler = default["sampler"] if sampler is None else sampler
-        _choice("sampler", sampler, tuple(SAMPLERS))
-        _choice("output_type", output_type, OUTPUT_TYPES)
-        requests = self._requests(attributes, _whole("num_images", num_images, 1, MAX_IMAGES))
-        seeds = _seeds(seed, generator, len(requests))
+        choice("sampler", sampler, tuple(SAMPLERS))
+        choice("output_type", output_type, OUTPUT_TYPES)
+        requests = self._requests(attributes, whole("num_images", num_images, 1, MAX_IMAGES))
+        seeds = image_seeds(seed, generator, len(requests))
 
         drawn = [
             self.vocabulary.draw(request, np.random.default_rng(s))
@@ -209,8 +243,8 @@ class AvatarPipeline:
         """Premultiplied RGBA in the pixel range of the model, float32 [N, 4, H, W]."""
         size = self.network.config.image_size
         rows = torch.from_numpy(one_hot(np.stack([to_row(a) for a in drawn]))).to(self.device)
-        condition = self.network.tau(rows)
-        null_condition = self.network.tau(torch.zeros_like(rows[:1])) if scale != 1 else None
+        condition = self.network.prepare(rows)
+        null_condition = self.network.prepare(torch.zeros_like(rows[:1])) if scale != 1 else None
         generators = [torch.Generator().manual_seed(s) for s in seeds]
         noise = noise_like(torch.empty(len(seeds), 4, size, size, device=self.device), generators)
         return SAMPLERS[sampler](
@@ -231,45 +265,3 @@ def _convert(
         return (x - low) * (2 / (high - low)) - 1
     pixels = to_pixels(x, pixel_range)
     return pixels if output_type == "np" else [to_pil(p) for p in pixels]
-
-
-def _number(
-    name: str, value: Any, low: float, high: float, defaults: Mapping[str, Any] | None = None
-) -> float:
-    """``value`` if it is a number in low..high; the default for None."""
-    value = defaults[name] if value is None and defaults else value
-    ok = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not ok or not low <= value <= high:
-        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value!r:.80}")
-    return float(value)
-
-
-def _whole(
-    name: str, value: Any, low: int, high: int, defaults: Mapping[str, Any] | None = None
-) -> int:
-    """``value`` if it is a whole number in low..high; the default for None."""
-    value = defaults[name] if value is None and defaults else value
-    ok = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not ok or not low <= value <= high or value != int(value):
-        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r:.80}")
-    return int(value)
-
-
-def _choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r:.80}")
-
-
-def _seeds(seed: Any, generator: torch.Generator | None, count: int) -> list[int]:
-    """One seed per image."""
-    if generator is not None:
-        if seed is not None:
-            raise ValueError("give seed or generator, not both")
-        drawn = torch.randint(0, MAX_SEED, (count,), generator=generator, device=generator.device)
-        return drawn.tolist()
-    if isinstance(seed, Sequence) and not isinstance(seed, str):
-        if len(seed) != count:
-            raise ValueError(f"{len(seed)} seeds for {count} images")
-        return [_whole("seed", s, 0, MAX_SEED) for s in seed]
-    first = secrets.randbelow(MAX_SEED + 1) if seed is None else _whole("seed", seed, 0, MAX_SEED)
-    return [(first + i) % (MAX_SEED + 1) for i in range(count)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,6 +13,21 @@ from torch.utils.checkpoint import checkpoint
 from .attention import CrossAttention, SelfAttention
 from .blocks import Downsample, ResBlock, TimeEmbedding, Upsample, group_norm, zero_init
 from .tau import Condition
+
+
+class Prepared(NamedTuple):
+    """What of the UNet's work depends on the request alone: done once per avatar, not per step.
+
+    Attributes:
+        embedding: [B, E], the pooled vector's share of what scales and shifts.
+        keys_values: [B, 18, W], keys and values of every cross-attention side by side, in the order
+            of the forward pass; None without cross-attention.
+        canvas: [B, C, S, S], or None without a canvas.
+    """
+
+    embedding: Tensor
+    keys_values: Tensor | None
+    canvas: Tensor | None
 
 
 class Layer(nn.Module):
@@ -32,12 +50,12 @@ class Layer(nn.Module):
             CrossAttention(channels, context, num_heads) if cross_attention else None
         )
 
-    def forward(self, x: Tensor, embedding: Tensor, tokens: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor, keys_values: Tensor | None) -> Tensor:
         x = self.block(x, embedding)
         if self.self_attention is not None:
             x = self.self_attention(x)
         if self.cross_attention is not None:
-            x = self.cross_attention(x, tokens)
+            x = self.cross_attention(x, keys_values)
         return x
 
 
@@ -116,12 +134,36 @@ class UNet(nn.Module):
         self.norm = group_norm(channels[0])
         self.head = zero_init(nn.Conv2d(channels[0], patch_channels, 3, padding=1))
 
-    def forward(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """Args: x: [B, image_channels, H, W]; t: [B] in [0, 1]. Returns the shape of x."""
-        embedding = F.silu(self.time(t) + self.pooled(condition.pooled))  # [B, E]
+    def cross_attentions(self) -> list[CrossAttention]:
+        """In the order of the forward pass."""
+        layers = [layer for level in (*self.down, *reversed(self.up)) for layer in level]
+        return [layer.cross_attention for layer in layers if layer.cross_attention is not None]
+
+    def prepare(self, condition: Condition) -> Prepared:
+        """The part of the forward pass that no step has to repeat."""
+        parts = [attention.kv(condition.tokens) for attention in self.cross_attentions()]
+        return Prepared(
+            self.pooled(condition.pooled),  # [B, E]
+            torch.cat(parts, dim=-1) if parts else None,  # [B, 18, W]
+            condition.canvas,
+        )
+
+    def forward(self, x: Tensor, t: Tensor, prepared: Prepared) -> Tensor:
+        """One step.
+
+        Args:
+            x: [B, image_channels, H, W].
+            t: [B] in [0, 1].
+            prepared: from ``prepare``, for B requests.
+
+        Returns:
+            [B, image_channels, H, W].
+        """
+        embedding = F.silu(self.time(t) + prepared.embedding)  # [B, E]
+        keys_values = self._split(prepared.keys_values)
         h = F.pixel_unshuffle(x, self.patch_size)  # [B, C p^2, H/p, W/p]
-        if condition.canvas is not None:
-            h = torch.cat([h, condition.canvas], dim=1)
+        if prepared.canvas is not None:
+            h = torch.cat([h, prepared.canvas], dim=1)
         h = self.stem(h.contiguous(memory_format=torch.channels_last))
 
         skips = []
@@ -129,18 +171,27 @@ class UNet(nn.Module):
             if level:
                 h = self.downsample[level - 1](h)
             for layer in layers:
-                h = self._run(layer, h, embedding, condition.tokens)
+                h = self._run(layer, h, embedding, keys_values)
             skips.append(h)
         skips.pop()
         for level in reversed(range(len(self.up))):
             if level < len(skips):
                 h = torch.cat([self.upsample[level](h), skips[level]], dim=1)
             for layer in self.up[level]:
-                h = self._run(layer, h, embedding, condition.tokens)
+                h = self._run(layer, h, embedding, keys_values)
         h = self.head(F.silu(self.norm(h)))
         return F.pixel_shuffle(h, self.patch_size)
 
-    def _run(self, layer: Layer, *inputs: Tensor) -> Tensor:
+    def _run(self, layer: Layer, h: Tensor, embedding: Tensor, parts: Iterator[Tensor]) -> Tensor:
+        """Run a layer; one with cross-attention takes the next part of the keys and values."""
+        keys_values = next(parts) if layer.cross_attention is not None else None
         if self.activation_checkpointing and torch.is_grad_enabled():
-            return checkpoint(layer, *inputs, use_reentrant=False)
-        return layer(*inputs)
+            return checkpoint(layer, h, embedding, keys_values, use_reentrant=False)
+        return layer(h, embedding, keys_values)
+
+    def _split(self, keys_values: Tensor | None) -> Iterator[Tensor]:
+        """[B, 18, W] -> one [B, 18, 2 C] for each cross-attention."""
+        if keys_values is None:
+            return iter(())
+        sizes = [attention.kv.out_features for attention in self.cross_attentions()]
+        return iter(keys_values.split(sizes, dim=-1))

@@ -24,12 +24,12 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import disable_progress_bars, get_session, validate_repo_id
 
 from avatar_model import AvatarPipeline, CheckpointError
-from avatar_model.checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from avatar_model.checkpoint import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
 
 from .hub_errors import LOG_IN, HubError, explained, scrub
 from .model_card import CARD_FILE, SAMPLES_FILE, write_model_card
 
-FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, SAMPLES_FILE)
+FILES = (CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE, CARD_FILE, SAMPLES_FILE)
 """What of a checkpoint folder goes to the Hub; ``state.pt`` is for resuming only."""
 
 DELAYS = (2.0, 8.0, 30.0, 120.0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from avatar_model.attention import CrossAttention
 from avatar_model.attributes import ATTRIBUTES, NAMES, ONE_HOT_SIZE, SIZES, one_hot, to_row
 from avatar_model.config import ModelConfig
 from avatar_model.network import AvatarNetwork
@@ -64,6 +65,31 @@ def test_an_image_does_not_depend_on_its_batch():
     with torch.no_grad():
         together, alone = network(x, t, c)[2:3], network(x[2:3], t[2:3], c[2:3])
     assert torch.allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("cross_attention", [(True, True), (False, False)])
+def test_a_prepared_condition_serves_every_step(cross_attention):
+    network = trained_looking(dataclasses.replace(TINY, cross_attention=cross_attention))
+    x, c = torch.randn(2, 4, 16, 16), random_request(2)
+    with torch.no_grad():
+        prepared = network.prepare(c)
+        for t in (torch.tensor([1.0, 0.7]), torch.tensor([0.1, 0.2])):
+            assert torch.equal(network.unet(x, t, prepared), network(x, t, c))
+
+
+def test_keys_and_values_are_those_of_the_layers_in_the_order_of_the_forward_pass():
+    network = trained_looking(TINY)
+    c = random_request(2)
+    seen = []
+    for module in network.modules():
+        if isinstance(module, CrossAttention):
+            module.register_forward_pre_hook(lambda m, inputs: seen.append((m, inputs[1])))
+    with torch.no_grad():
+        network(torch.randn(2, 4, 16, 16), torch.rand(2), c)
+        tokens = network.tau(c).tokens
+        assert [m for m, _ in seen] == network.unet.cross_attentions() and len(seen) == 6
+        for attention, keys_values in seen:
+            assert torch.allclose(keys_values, attention.kv(tokens), rtol=0, atol=1e-6)
 
 
 def test_a_fresh_network_predicts_zero():

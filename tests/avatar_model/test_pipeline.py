@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -46,6 +47,28 @@ def test_an_image_is_the_same_in_any_batch(pipe, sampler, guidance_scale):
     batch = pipe([{"hair": 1}, LOOK, {}], seed=[3, 9, 5], **options)
     assert batch.attributes[1] == alone.attributes[0]
     assert np.abs(pixels(batch)[1] - pixels(alone)[0]).max() <= 1
+
+
+@pytest.mark.parametrize(("guidance_scale", "conditions"), [(1.0, 1), (2.5, 2)])
+def test_conditions_are_computed_once_per_avatar_whatever_the_steps(
+    pipe, guidance_scale, conditions, monkeypatch
+):
+    calls = Counter()
+    unet = pipe.network.unet
+    for name, module in (
+        ("tau", pipe.network.tau),
+        *((f"kv {i}", layer.kv) for i, layer in enumerate(unet.cross_attentions())),
+        ("step", unet.stem),
+    ):
+
+        def counted(*args, name=name, forward=module.forward):
+            calls[name] += 1
+            return forward(*args)
+
+        monkeypatch.setattr(module, "forward", counted)
+    pipe(LOOK, num_images=2, num_inference_steps=5, guidance_scale=guidance_scale, seed=1)
+    assert calls.pop("step") == 5
+    assert len(calls) == 4 and set(calls.values()) == {conditions}
 
 
 def test_drawn_attributes_can_be_asked_for_again(pipe):

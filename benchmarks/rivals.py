@@ -1,0 +1,181 @@
+"""What our pipeline is compared with, with random weights: how long drawing takes is all we ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+
+from avatar_model import AvatarPipeline, Vocabulary
+from avatar_model.attributes import ATTRIBUTES, ONE_HOT_SIZE
+from avatar_model.network import AvatarNetwork
+from avatar_model.tau import NUM_TOKENS
+from train import presets
+
+from .measure import count_macs
+
+BLOG_PRESET = "blog-7-final"
+BLOG_STEPS = 300
+FOLLOW_UP: dict[str, Any] = {
+    "sample_size": 64,
+    "in_channels": 3,
+    "out_channels": 3,
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3,
+    "up_block_types": ("CrossAttnUpBlock2D",) * 3,
+    "block_out_channels": (128, 256, 512),
+    "cross_attention_dim": 1280,
+    "layers_per_block": 2,
+    "only_cross_attention": True,
+    "attention_head_dim": 32,
+}
+"""The UNet of the blog's follow-up, as its post prints it:
+https://wuyangli.github.io/build-cartoon-avatar-diffusion-model-using-hg-diffusers
+The post counts 188,511,363 parameters, diffusers 0.42 finds 117,077,123 in the same call."""
+
+
+@dataclass
+class Contender:
+    """A pipeline whose speed is measured.
+
+    Attributes:
+        draw: draws so many avatars with ``measured`` sampling steps.
+        steps, measured: sampling steps of an avatar, and of a call of ``draw``.
+        parameters: of its network.
+        macs: multiply-accumulates for one avatar with all steps, in millions.
+    """
+
+    draw: Callable[[int], object]
+    steps: int
+    measured: int
+    parameters: int
+    macs: float
+
+    @property
+    def scale(self) -> float:
+        """Multiply the time of ``draw`` by this for the time with all steps."""
+        return self.steps / self.measured
+
+
+def ours(model: str, backend: str = "auto") -> tuple[Contender, AvatarPipeline]:
+    """Our pipeline with its defaults, from attributes to PIL images."""
+    pipeline = AvatarPipeline.from_pretrained(model, device="cpu", backend=backend)
+    steps = pipeline.defaults["num_inference_steps"]
+    contender = Contender(
+        lambda batch: pipeline(num_images=batch, seed=0),
+        steps,
+        steps,
+        pipeline.network.num_parameters(),
+        steps * _network_macs(pipeline.network),
+    )
+    return contender, pipeline
+
+
+def blog(measured: int) -> Contender:
+    """The blog's last network, 300 steps of DDPM under guidance: two evaluations a step."""
+    network = AvatarNetwork(presets.load(BLOG_PRESET).model)
+    options = {a.name: [1] * a.num_values for a in ATTRIBUTES}
+    pipeline = AvatarPipeline(network, Vocabulary.from_options({}, options))
+    options = {"sampler": "ddpm", "guidance_scale": 2.0, "num_inference_steps": measured}
+    return Contender(
+        lambda batch: pipeline(num_images=batch, seed=0, **options),
+        BLOG_STEPS,
+        measured,
+        network.num_parameters(),
+        BLOG_STEPS * 2 * _network_macs(network),
+    )
+
+
+def follow_up(measured: int) -> Contender:
+    """The blog's follow-up: a diffusers UNet, its DDPM scheduler, 300 steps under guidance."""
+    scheduler = DDPMScheduler(BLOG_STEPS, beta_start=1e-4, beta_end=0.008)
+    return _with_diffusers(UNet2DConditionModel(**FOLLOW_UP), scheduler, BLOG_STEPS, measured, True)
+
+
+def equal_macs(target: float, steps: int) -> Contender:
+    """A diffusers UNet with as many MACs a step as ours, DPM-Solver++, the same number of steps.
+
+    It gets our other tricks: 2x2 pixels as channels, one layer per block, attention at the two
+    coarser levels only, and channels in multiples of 16 as the CPU likes them.
+
+    Args:
+        target: MACs of one step for one image, in millions.
+    """
+    found = min(_macs_by_channels(target).items(), key=lambda item: abs(item[1] - target))[0]
+    scheduler = DPMSolverMultistepScheduler(algorithm_type="dpmsolver++")
+    return _with_diffusers(_small(found), scheduler, steps, steps, guided=False)
+
+
+def _macs_by_channels(target: float) -> dict[tuple[int, int, int], float]:
+    """Channels of the levels and millions of MACs, up to the first width that is all too much."""
+    macs: dict[tuple[int, int, int], float] = {}
+    for width in range(16, 129, 16):
+        for last in (2 * width, 3 * width, 4 * width):
+            channels = (width, 2 * width, last)
+            with torch.device("meta"):
+                macs[channels] = _unet_macs(_small(channels))
+            if macs[channels] > target:
+                break
+        if macs[width, 2 * width, 2 * width] > target:
+            break
+    return macs
+
+
+def _small(channels: tuple[int, int, int]) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=32,
+        in_channels=16,
+        out_channels=16,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=channels,
+        layers_per_block=1,
+        cross_attention_dim=128,
+        attention_head_dim=4,
+        norm_num_groups=8,
+    )
+
+
+def _with_diffusers(
+    unet: UNet2DConditionModel, scheduler: Any, steps: int, measured: int, guided: bool
+) -> Contender:
+    unet = unet.eval().to(memory_format=torch.channels_last)
+    copies = 2 if guided else 1
+
+    @torch.inference_mode()
+    def draw(batch: int) -> torch.Tensor:
+        size, channels = unet.config.sample_size, unet.config.in_channels
+        x = torch.randn(batch, channels, size, size)
+        tokens = torch.randn(copies * batch, NUM_TOKENS, unet.config.cross_attention_dim)
+        scheduler.set_timesteps(steps)
+        for t in scheduler.timesteps[:measured]:
+            output = unet(torch.cat([x] * copies), t, tokens).sample
+            if guided:
+                output, null = output.chunk(2)
+                output = null + 2.0 * (output - null)
+            x = scheduler.step(output, t, x).prev_sample
+        return x
+
+    with torch.device("meta"):
+        macs = copies * steps * _unet_macs(UNet2DConditionModel.from_config(unet.config))
+    return Contender(draw, steps, measured, sum(p.numel() for p in unet.parameters()), macs)
+
+
+def _unet_macs(unet: UNet2DConditionModel) -> float:
+    """Of one evaluation for one image, in millions; ``unet`` is on the meta device."""
+    config = unet.config
+    shape = (1, config.in_channels, config.sample_size, config.sample_size)
+    tokens = torch.empty(1, NUM_TOKENS, config.cross_attention_dim, device="meta")
+    x, t = torch.empty(shape, device="meta"), torch.empty(1, device="meta")
+    return count_macs(lambda: unet(x, t, tokens))
+
+
+def _network_macs(network: AvatarNetwork) -> float:
+    """Of one evaluation for one image, in millions."""
+    size = network.config.image_size
+    with torch.device("meta"):
+        copy = AvatarNetwork(network.config)
+        inputs = torch.empty(1, 4, size, size), torch.empty(1), torch.empty(1, ONE_HOT_SIZE)
+        return count_macs(lambda: copy(*inputs))

@@ -1,0 +1,144 @@
+"""Every benchmark runs, with networks so small that it takes a moment."""
+
+import itertools
+import re
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from avatar_model import AvatarPipeline, Vocabulary
+from avatar_model.attributes import ATTRIBUTES
+from avatar_model.network import AvatarNetwork
+from benchmarks import against_others, backends, cost, gpu, measure, memory, rivals
+from benchmarks import seconds_per_avatar as visitor
+from tests.tiny import TINY_MODEL
+
+SMALL_FOLLOW_UP = {
+    **rivals.FOLLOW_UP,
+    "sample_size": 16,
+    "block_out_channels": (32, 32, 32),
+    "cross_attention_dim": 32,
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    counts = {a.name: [1] * a.num_values for a in ATTRIBUTES}
+    pipeline = AvatarPipeline(
+        AvatarNetwork(TINY_MODEL),
+        Vocabulary.from_options({}, counts),
+        {"num_inference_steps": 2},
+    )
+    pipeline.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def small_rivals(monkeypatch):
+    tiny_presets = SimpleNamespace(load=lambda name: SimpleNamespace(model=TINY_MODEL))
+    monkeypatch.setattr(rivals, "presets", tiny_presets)
+    monkeypatch.setattr(rivals, "FOLLOW_UP", SMALL_FOLLOW_UP)
+    monkeypatch.setattr(gpu, "presets", SimpleNamespace(load=lambda name: tiny_presets.load(name)))
+
+
+def rows(capsys):
+    """The cells of all Markdown tables that were printed, without heads."""
+    lines = re.sub(r"^\|.*\n\|[ |-]+$", "", capsys.readouterr().out, flags=re.M).splitlines()
+    return [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
+
+
+def test_calls_are_timed_in_turns():
+    seen = []
+    times = measure.in_turns({name: lambda n=name: seen.append(n) for name in "ab"}, 2)
+    assert seen == ["a", "b"] * 3 and {n: len(t) for n, t in times.items()} == {"a": 2, "b": 2}
+
+
+def test_the_ratio_is_the_median_over_the_rounds():
+    assert measure.ratio([2, 30, 8], [1, 10, 2], scale=10) == 30
+
+
+def test_macs_of_a_matrix_product_and_a_convolution():
+    a, b = torch.empty(20, 30, device="meta"), torch.empty(30, 50, device="meta")
+    x, w = torch.empty(1, 3, 16, 16, device="meta"), torch.empty(8, 3, 3, 3, device="meta")
+    assert measure.count_macs(lambda: a @ b) == 20 * 30 * 50 / 1e6
+    convolution = measure.count_macs(lambda: torch.nn.functional.conv2d(x, w, padding=1))
+    assert convolution == 16 * 16 * 8 * 3 * 9 / 1e6
+
+
+def test_a_table_rounds_to_three_digits():
+    text = measure.table(["a", "b"], [[1, 1234.5], ["x", 12.345], ["y", 1.2345], ["z", 0.01234]])
+    cells = [line.split("|")[2].strip() for line in text.splitlines()]
+    assert cells == ["b", "---", "1,234", "12.3", "1.23", "0.0123"]
+
+
+def test_the_follow_up_is_the_published_network():
+    """What diffusers 0.42 counts in the call that the post prints."""
+    with torch.device("meta"):
+        unet = rivals.UNet2DConditionModel(**rivals.FOLLOW_UP)
+    assert sum(p.numel() for p in unet.parameters()) == 117_077_123
+
+
+def test_a_diffusers_network_of_equal_macs_is_found():
+    found = rivals.equal_macs(100.0, steps=2)
+    assert found.macs / 2 == pytest.approx(100, rel=0.3)
+    assert found.draw(1).shape == (1, 16, 32, 32)
+
+
+def test_against_others(model, small_rivals, capsys):
+    against_others.main(["--model", model, "--batches", "1", "2", "--rounds", "1"])
+    found = rows(capsys)
+    assert len(found) == 4 + 2 * 4
+    assert found[4][1] == "ours, torch, 2 steps" and float(found[4][-1]) == 1
+    assert float(found[2][3]) == 300  # the blog's steps, of which one is measured
+    assert float(found[6][2].replace(",", "")) > 10 * float(found[4][2])
+
+
+def test_backends(model, capsys, monkeypatch):
+    pipeline = AvatarPipeline.from_pretrained(model, device="cpu", backend="torch")
+    monkeypatch.setattr(AvatarPipeline, "from_pretrained", lambda *_, **__: pipeline)
+    backends.main(["--batches", "1", "2", "--rounds", "1"])
+    assert "Largest difference of a pixel's channel: 0 of 255." in capsys.readouterr().out
+
+
+def test_cost(model, capsys):
+    sizes = {"steps": [1, 2], "batches": [1, 2], "sizes": [16, 32]}
+    options = [word for name, values in sizes.items() for word in (f"--{name}", *map(str, values))]
+    cost.main(["--model", model, "--rounds", "1", *options])
+    assert [int(row[0]) for row in rows(capsys)] == list(itertools.chain(*sizes.values()))
+
+
+def test_memory_of_a_fresh_process(model, capsys):
+    memory.main(["--model", model, "--batches", "1", "--kinds", "torch"])
+    ((_, batch, imported, loaded, peak),) = rows(capsys)
+    assert batch == "1" and 50 < int(imported) <= int(loaded) <= int(peak) < 4000
+
+
+def test_gpu_says_that_it_was_not_run(capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    gpu.main([])
+    assert capsys.readouterr().out.startswith("Not run: this machine has no CUDA device.")
+
+
+def test_what_gpu_does_also_runs_on_the_cpu(model, small_rivals, capsys):
+    tiny = ["--batch", "2", "--rounds", "1", "--matrix", "64", "--sheet", "3"]
+    gpu.main(["--device", "cpu", "--model", model, *tiny])
+    found = dict(rows(capsys))
+    assert float(found["training, batch 2, images per s"].replace(",", "")) > 0
+    assert "sheet of 3 avatars, s" in found
+
+
+def test_what_a_visitor_waits_for(model, capsys, monkeypatch):
+    asked = []
+
+    @contextmanager
+    def page(model):
+        yield SimpleNamespace(predict=lambda **kwargs: asked.append(kwargs)), 2.5
+
+    monkeypatch.setattr(visitor, "started_page", page)
+    monkeypatch.setenv("AVATAR_BACKEND", "torch")
+    visitor.main(["--model", model, "--avatars", "2", "--starts", "2"])
+    assert len(asked) == 3 and asked[0]["api_name"] == "/generate"
+    assert rows(capsys)[-1][1:] == ["2.50", "2.50", "2"]
