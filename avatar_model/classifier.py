@@ -67,9 +67,14 @@ class AttributeClassifier(nn.Module):
             "width": width,
         }
         fine, middle, coarse = channels
-        # 2x2 pixels become 16 channels: nothing is lost, and the costly layers see 1/4 the places.
+        # Brows differ by fractions of a pixel: the first layer looks at every pixel before halving.
         self.stem = nn.Sequential(
-            nn.PixelUnshuffle(2), _conv(16, fine, 3), nn.BatchNorm2d(fine), nn.ReLU()
+            _conv(4, fine // 2, 3),
+            nn.BatchNorm2d(fine // 2),
+            nn.ReLU(),
+            _conv(fine // 2, fine, 3, stride=2),
+            nn.BatchNorm2d(fine),
+            nn.ReLU(),
         )
         self.blocks = nn.Sequential(
             ResidualBlock(fine, fine),
@@ -126,7 +131,8 @@ class Reading:
 
     Attributes:
         values: int64 [N, 18], the most probable values.
-        probabilities: float32 [N, 217], a distribution within each attribute's slice.
+        probabilities: float32 [N, 217], a distribution within each attribute's slice; of a hidden
+            attribute, the frequencies of the training data.
         features: float32 [N, D], the penultimate layer.
     """
 
@@ -257,10 +263,32 @@ class AvatarClassifier:
             logits = log_probabilities(self.network.head(found), allowed)
             probabilities.append(logits.exp().cpu())
             features.append(found.cpu())
-        p = torch.cat(probabilities).numpy()
+        p = self._unsure_where_hidden(torch.cat(probabilities).numpy())
         slices = (p[:, o : o + n] for o, n in zip(OFFSETS, SIZES, strict=True))
         values = np.stack([part.argmax(axis=1) for part in slices], axis=1)
         return Reading(values.astype(np.int64), p, torch.cat(features).numpy())
+
+    def _unsure_where_hidden(self, p: np.ndarray) -> np.ndarray:
+        """Mix in the frequencies of the training data as far as an attribute is likely hidden.
+
+        A network can be sure of what it cannot see: labels of covered attributes were drawn at
+        random, and it has learned some of those by heart.
+
+        Args:
+            p: float32 [N, 217], a distribution within each slice.
+        """
+        out = p.copy()
+        for name, others in self.hidden.items():
+            shown = np.ones(len(p), dtype=p.dtype)
+            for other, values in others.items():
+                start = OFFSETS[NAMES.index(other)]
+                shown *= 1 - p[:, [start + value for value in values]].sum(axis=1)
+            shown = shown.clip(0, 1)[:, None]
+            column = NAMES.index(name)
+            part = slice(OFFSETS[column], OFFSETS[column] + SIZES[column])
+            counts = np.array(self.vocabulary.counts[name], dtype=p.dtype)
+            out[:, part] = shown * p[:, part] + (1 - shown) * counts / counts.sum()
+        return out
 
     def visible(self, attributes: np.ndarray) -> np.ndarray:
         """Which attributes a picture with these 18 can show.
@@ -298,10 +326,9 @@ def _checked_accuracy(accuracy: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _checked_hidden(hidden: Hidden) -> dict[str, dict[str, tuple[int, ...]]]:
-    return {
-        attribute(name).name: {
-            attribute(other).name: tuple(int(value) for value in values)
-            for other, values in others.items()
-        }
-        for name, others in hidden.items()
-    }
+    for name, others in hidden.items():
+        attribute(name)
+        for other, values in others.items():
+            if wrong := [v for v in values if v not in range(attribute(other).num_values)]:
+                raise ValueError(f"{name} is said to be hidden by {other} {wrong[0]}")
+    return {name: {o: tuple(v) for o, v in others.items()} for name, others in hidden.items()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -40,11 +40,12 @@ from .packed import HELD_OUT, PackedSet, open_dataset
 BATCH_SIZE = 64
 MUON_RATE, ADAM_RATE = 0.05, 0.005
 WARMUP = 0.1
-WEIGHT_DECAY = 0.1
-"""On Muon's weights. Without it the brows are learned by heart: on half as long a run, reading them
-and the eyes went from 0.911 to 0.926 of held-out images; dropout (0.3) changed nothing."""
+WEIGHT_DECAY = 0.3
+"""On Muon's weights. Without it the brows are learned by heart. On the eye region alone, 8 epochs,
+unseen combinations: 0.911 with none, 0.926 with 0.1, 0.933 with 0.3; dropout 0.3 alone gave 0.907,
+mixup on top of decay 0.1 gave 0.904."""
 
-SHIFTED, MAX_SHIFT = 0.25, 2
+SHIFTED, MAX_SHIFT = 0.1, 2
 SOFTENED, MAX_BLUR, MAX_NOISE = 0.5, 0.5, 0.03
 
 MIN_IMAGES = 10
@@ -56,6 +57,7 @@ def augment(x: Tensor, generator: torch.Generator) -> Tensor:
     """Some pictures shifted by 1 or 2 pixels, some slightly blurred and noisy; never other colours.
 
     Most stay in place: avatars stand where the data's do, and brows differ by less than a pixel.
+    Shifting all by up to 1 pixel took the eye region from 0.926 to 0.877.
 
     Args:
         x: float32 [N, 4, H, W] in [-1, 1], on the CPU.
@@ -148,6 +150,8 @@ def _optimizers(network: AttributeClassifier) -> list[tuple[torch.optim.Optimize
 def calibrate(classifier: AvatarClassifier, data: PackedSet) -> dict[str, float]:
     """Divide each attribute's logits by the temperature that suits held-out images best.
 
+    Where an attribute is hidden, the classifier does not ask its logits; such images do not count.
+
     Temperature scaling (Guo et al., arXiv 1706.04599, section 4.2): no reading changes, only how
     sure it is. The last layer absorbs the temperatures, so nothing else has to know of them.
 
@@ -162,10 +166,13 @@ def calibrate(classifier: AvatarClassifier, data: PackedSet) -> dict[str, float]
     logits = head(features)
     allowed = allowed_values(classifier.vocabulary).to(logits.device)
     labels = torch.from_numpy(data.attributes.astype(np.int64)).to(logits.device)
+    # Not below 0.5: for what is always read right, any further sharpening would suit.
     candidates = np.geomspace(0.5, 4, 61).tolist()
     columns = labels + torch.tensor(OFFSETS, device=logits.device)
     # Only values that training had: another's probability is 0 at any temperature.
-    known = allowed[columns]
+    known = allowed[columns] & torch.from_numpy(classifier.visible(data.attributes)).to(
+        labels.device
+    )
     gains = []
     for temperature in candidates:
         log_p = log_probabilities(logits / temperature, allowed).gather(1, columns)
@@ -245,7 +252,7 @@ def calibration_error(table: list[tuple[int, float, float]]) -> float:
 def train(
     data: PackedSet,
     name: str,
-    epochs: float = 15,
+    epochs: float = 18,
     minutes: float | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -263,23 +270,37 @@ def train(
         )
     started = time.monotonic()
     network = train_network(data, epochs, minutes, seed, device)
-    spent = (time.monotonic() - started) / 60
-    classifier = AvatarClassifier(network, data.vocabulary).to(device)
-    temperatures = calibrate(classifier, splits["validation"])
-    truth = splits["validation"].attributes.astype(np.int64)
-    right = classifier(splits["validation"].images).values == truth
-    classifier.hidden = find_hidden(truth, right)
-    classifier.accuracy = accuracies(right, classifier.visible(truth))
-    classifier.training = {
+    facts = {
         "data": PureWindowsPath(name).name,
-        "held_out": HELD_OUT,
-        "train_images": len(splits["train"]),
-        "validation_images": len(splits["validation"]),
-        "test_images": len(splits["test"]),
         "epochs": epochs,
-        "minutes": round(spent, 1),
+        "minutes": round((time.monotonic() - started) / 60, 1),
         "seed": seed,
-        "temperatures": {k: round(v, 3) for k, v in temperatures.items()},
+    }
+    return measure(AvatarClassifier(network, data.vocabulary, training=facts), splits)
+
+
+def measure(
+    classifier: AvatarClassifier, splits: Mapping[str, PackedSet]
+) -> tuple[AvatarClassifier, list[tuple[int, float, float]]]:
+    """Fill in all that held-out images tell of a trained network, its temperatures included.
+
+    Args:
+        splits: "train", "validation" and "test".
+
+    Returns:
+        the classifier, and its reliability on test images.
+    """
+    validation = splits["validation"]
+    truth = validation.attributes.astype(np.int64)
+    classifier.hidden = {}
+    classifier.hidden = find_hidden(truth, classifier(validation.images).values == truth)
+    temperatures = calibrate(classifier, validation)
+    right = classifier(validation.images).values == truth
+    classifier.accuracy = accuracies(right, classifier.visible(truth))
+    classifier.training |= {
+        "held_out": HELD_OUT,
+        **{f"{split}_images": len(part) for split, part in splits.items()},
+        "temperatures": {name: round(t, 3) for name, t in temperatures.items()},
     }
     table = _test(classifier, splits["test"])
     return classifier, table
@@ -289,15 +310,13 @@ def _test(classifier: AvatarClassifier, data: PackedSet) -> list[tuple[int, floa
     """Measure on images that chose nothing; the numbers join ``classifier.training``."""
     reading, truth = classifier(data.images), data.attributes.astype(np.int64)
     right, visible, sure = reading.values == truth, classifier.visible(truth), confidence(reading)
-    table = reliability(sure.ravel(), right.ravel())
     if len(data):
-        shown = reliability(sure[visible], right[visible])
-        classifier.training |= {
-            "test_accuracy": accuracies(right, visible),
-            "test_calibration_error": calibration_error(table),
-            "test_calibration_error_visible": calibration_error(shown),
-        }
-    return table
+        classifier.training["test_accuracy"] = accuracies(right, visible)
+    for what, part in (("visible", visible), ("hidden", ~visible)):
+        if part.any():
+            error = calibration_error(reliability(sure[part], right[part]))
+            classifier.training[f"test_calibration_error_{what}"] = error
+    return reliability(sure.ravel(), right.ravel())
 
 
 CARD = """---
@@ -332,8 +351,8 @@ what; test ({test_images} images) chose nothing. The mean over attributes is
 |---|---|---|---|
 {rows}
 
-How sure it is, over all attributes of the test images, hidden ones too (expected calibration error
-{error}; visible ones alone {error_visible}):
+How sure it is, over all attributes of the test images. Expected calibration error: {error_visible}
+where visible, {error_hidden} where hidden, where it answers with the frequencies of the data.
 
 | readings | mean confidence | accuracy |
 |---|---|---|
@@ -341,8 +360,9 @@ How sure it is, over all attributes of the test images, hidden ones too (expecte
 
 ## Limits
 
-It knows flat cartoon faces in the place and size of its data. For any other picture the answer
-means nothing, however sure it looks. Of a hidden attribute it can only say what is common.
+It knows flat cartoon faces in the place and size of its data, and small details only there: moved
+by a pixel, brows are read much worse. For any other picture the answer means nothing, however sure
+it looks. Of a hidden attribute it can only say what is common.
 
 ## Licence of the data
 
@@ -368,7 +388,7 @@ def card(classifier: AvatarClassifier, table: list[tuple[int, float, float]]) ->
         mean_validation=np.mean(list(classifier.accuracy.values())),
         mean_test=_number(np.mean(list(test.values())) if test else None, 4),
         rows="\n".join(lines),
-        error=_number(facts.get("test_calibration_error"), 4),
+        error_hidden=_number(facts.get("test_calibration_error_hidden"), 4),
         error_visible=_number(facts.get("test_calibration_error_visible"), 4),
         reliability="\n".join(f"| {n:,} | {sure:.3f} | {share:.3f} |" for n, sure, share in table),
         credit="Trained on [Cartoon Set](https://google.github.io/cartoonset/), © Google LLC, "
@@ -390,7 +410,7 @@ def _covers(classifier: AvatarClassifier, name: str) -> str:
 def main(
     data: str = "cartoonset10k",
     out: Path = Path("assets/classifier"),
-    epochs: float = 15,
+    epochs: float = 18,
     minutes: float | None = None,
     seed: int = 0,
     device: str = "cpu",

@@ -95,6 +95,20 @@ def test_an_image_size_that_cannot_be_halved_is_refused():
         AttributeClassifier(20)
 
 
+def test_a_hidden_attribute_gets_the_frequencies_of_the_data(classifier):
+    network, start = classifier.network, OFFSETS[GLASSES] + 11
+    before = network.head.bias.detach().clone()
+    part = slice(OFFSETS[COLOR], OFFSETS[COLOR] + SIZES[COLOR])
+    for push, spread in ((50.0, 0.0), (-50.0, 0.01)):  # surely no glasses; surely some
+        with torch.no_grad():
+            network.head.bias[start] = push
+        p = classifier(pictures(3)).probabilities[:, part]
+        assert np.allclose(p.sum(axis=1), 1, atol=1e-5)
+        assert (np.abs(p - 1 / 7).max() > spread) if spread else np.allclose(p, 1 / 7)
+    with torch.no_grad():
+        network.head.bias.copy_(before)
+
+
 def test_visible_says_where_the_pixels_cannot_show_a_value(classifier):
     attributes = np.zeros((3, 18), dtype=np.uint8)
     attributes[1, GLASSES] = 11
@@ -154,6 +168,10 @@ class TestBrokenFolders:
     def test_an_unknown_attribute(self, folder):
         self.edit(folder, lambda c: c["hidden"].update(hare={}))
         self.refused(folder, "does not describe a classifier: unknown attribute 'hare'")
+
+    def test_a_value_that_does_not_exist(self, folder):
+        self.edit(folder, lambda c: c["hidden"].update(hair={"glasses": [12]}))
+        self.refused(folder, "hair is said to be hidden by glasses 12")
 
     def test_a_vocabulary_without_an_attribute(self, folder):
         self.edit(folder, lambda c: c["vocabulary"].pop("hair"))

@@ -126,7 +126,7 @@ def test_calibrating_finds_the_temperature(drawn):
 
 
 def test_it_learns_what_it_is_shown(drawn):
-    network = trainer.train_network(drawn, epochs=25, minutes=None, seed=0, device="cpu")
+    network = trainer.train_network(drawn, epochs=60, minutes=None, seed=0, device="cpu")
     rows = drawn.split("train")
     column = NAMES.index("face_color")
     with torch.no_grad():
