@@ -69,7 +69,7 @@ def checked(network: AvatarNetwork, graph: bytes | None) -> OnnxUNet:
         step = OnnxUNet(network, graph)
         worst = difference(network, step)
     except ImportError:
-        raise MissingError("ONNX Runtime is not installed (pip install -e '.[onnx]')") from None
+        raise MissingError("ONNX Runtime is not installed (pip install onnxruntime)") from None
     except Exception as error:  # whatever it is, torch can still draw
         raise BackendError(f"{GRAPH_FILE} cannot be used: {_short(error)}") from error
     if not worst <= TOLERANCE:  # nor is NaN

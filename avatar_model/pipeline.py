@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from .checkpoint import Checkpoint, fetch_checkpoint, load_checkpoint, save_chec
 from .denoiser import Denoiser
 from .guidance import guided
 from .images import to_pil, to_pixels
+from .morph import complete, morph_path
 from .network import AvatarNetwork
 from .samplers import SAMPLERS, Callback, noise_like, time_grid
 
@@ -45,6 +46,14 @@ class AvatarOutput:
     images: list[Image.Image] | np.ndarray | Tensor
     attributes: list[dict[str, int]]
     seeds: list[int]
+
+
+class Settings(NamedTuple):
+    """How to sample, checked; see ``AvatarPipeline.__call__``."""
+
+    steps: int
+    scale: float
+    sampler: str
 
 
 class AvatarPipeline:
@@ -197,11 +206,7 @@ class AvatarPipeline:
             VocabularyError: an attribute or value the model does not know (a ValueError).
             ValueError: another argument out of range; the message names it.
         """
-        default = self.defaults
-        steps = whole("num_inference_steps", num_inference_steps, 1, MAX_STEPS, default)
-        scale = number("guidance_scale", guidance_scale, 0, MAX_GUIDANCE_SCALE, default)
-        sampler = default["sampler"] if sampler is None else sampler
-        choice("sampler", sampler, tuple(SAMPLERS))
+        settings = self._settings(guidance_scale, num_inference_steps, sampler)
         choice("output_type", output_type, OUTPUT_TYPES)
         requests = self._requests(attributes, whole("num_images", num_images, 1, MAX_IMAGES))
         seeds = image_seeds(seed, generator, len(requests))
@@ -210,9 +215,61 @@ class AvatarPipeline:
             self.vocabulary.draw(request, np.random.default_rng(s))
             for request, s in zip(requests, seeds, strict=True)
         ]
-        x = self._sample(drawn, seeds, steps, scale, sampler, callback)
+        rows = one_hot(np.stack([to_row(values) for values in drawn]))
+        x = self._sample(rows, seeds, settings, callback)
         pixel_range = self.network.config.pixel_range
         return AvatarOutput(_convert(x, pixel_range, output_type), drawn, seeds)
+
+    @torch.inference_mode()
+    def morph(
+        self,
+        start: Mapping[str, Any],
+        end: Mapping[str, Any],
+        *,
+        num_frames: int = 16,
+        seed: int | None = None,
+        guidance_scale: float | None = None,
+        num_inference_steps: int | None = None,
+        sampler: str | None = None,
+    ) -> list[Image.Image]:
+        """Draw the way from one avatar to another, through Tau's embedding (``morph.morph_path``).
+
+        The noise is the same in every frame. What is "Any" in both looks becomes the same in both
+        and stands still.
+
+        Args:
+            start, end: name -> value as for ``__call__``; the first and the last frame are what it
+                draws of them with the same seed and settings.
+            num_frames: 2..256, the ends included.
+            seed: 0..4294967295. Default: random.
+            guidance_scale, num_inference_steps, sampler: as for ``__call__``.
+
+        Returns:
+            PIL images, mode RGBA.
+
+        Raises:
+            VocabularyError: an attribute or value of ``start`` or ``end`` that the model does not
+                know (a ValueError).
+            ValueError: another argument out of range; the message names it.
+        """
+        settings = self._settings(guidance_scale, num_inference_steps, sampler)
+        num_frames = whole("num_frames", num_frames, 2, MAX_IMAGES)
+        seeds = image_seeds(seed, None, 1)
+        looks = [
+            complete(name, look, self.vocabulary, seeds[0])
+            for name, look in (("start", start), ("end", end))
+        ]
+        x = self._sample(morph_path(*looks, num_frames), seeds * num_frames, settings)
+        return _convert(x, self.network.config.pixel_range, "pil")
+
+    def _settings(self, guidance_scale: Any, num_inference_steps: Any, sampler: Any) -> Settings:
+        """What a caller gave, checked, and the model's defaults for what is None."""
+        default = self.defaults
+        steps = whole("num_inference_steps", num_inference_steps, 1, MAX_STEPS, default)
+        scale = number("guidance_scale", guidance_scale, 0, MAX_GUIDANCE_SCALE, default)
+        sampler = default["sampler"] if sampler is None else sampler
+        choice("sampler", sampler, tuple(SAMPLERS))
+        return Settings(steps, scale, sampler)
 
     def _requests(self, attributes: Any, num_images: int) -> list[dict[str, int]]:
         """One parsed request per image."""
@@ -233,25 +290,33 @@ class AvatarPipeline:
 
     def _sample(
         self,
-        drawn: list[dict[str, int]],
+        rows: np.ndarray,
         seeds: list[int],
-        steps: int,
-        scale: float,
-        sampler: str,
-        callback: Callback | None,
+        settings: Settings,
+        callback: Callback | None = None,
     ) -> Tensor:
-        """Premultiplied RGBA in the pixel range of the model, float32 [N, 4, H, W]."""
+        """Draw one image per row.
+
+        Args:
+            rows: float32 [N, 217] for Tau.
+            seeds: N of them; equal ones give equal noise.
+
+        Returns:
+            premultiplied RGBA in the pixel range of the model, float32 [N, 4, H, W].
+        """
         size = self.network.config.image_size
-        rows = torch.from_numpy(one_hot(np.stack([to_row(a) for a in drawn]))).to(self.device)
-        condition = self.network.prepare(rows)
-        null_condition = self.network.prepare(torch.zeros_like(rows[:1])) if scale != 1 else None
+        x = torch.from_numpy(rows).to(self.device)
+        condition = self.network.prepare(x)
+        null_condition = None
+        if settings.scale != 1:
+            null_condition = self.network.prepare(torch.zeros_like(x[:1]))
         generators = [torch.Generator().manual_seed(s) for s in seeds]
         noise = noise_like(torch.empty(len(seeds), 4, size, size, device=self.device), generators)
-        return SAMPLERS[sampler](
-            guided(self.denoiser, condition, null_condition, scale),
+        return SAMPLERS[settings.sampler](
+            guided(self.denoiser, condition, null_condition, settings.scale),
             self.denoiser.schedule,
             noise,
-            time_grid(steps),
+            time_grid(settings.steps),
             callback,
             generators,
         )

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
+
+from avatar_model import contact_sheet
+from avatar_model.animation import animate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +28,7 @@ class FigureError(Exception):
 
 def enlarge(rgb: np.ndarray, scale: int) -> Image.Image:
     """uint8 RGB [H, W, 3] as a picture in which every pixel is ``scale`` pixels wide and high."""
-    return Image.fromarray(rgb.repeat(scale, axis=0).repeat(scale, axis=1))
+    return contact_sheet.enlarge(Image.fromarray(rgb), scale)
 
 
 @cache
@@ -55,26 +58,6 @@ def progress_bar(picture: Image.Image, box: tuple[int, int, int, int], share: fl
         draw.rectangle((left, top, left + filled - 1, bottom - 1), fill=ACCENT)
 
 
-def grid(tiles: np.ndarray, columns: int, gap: int = 0) -> np.ndarray:
-    """Lay equal pictures out in rows, on white.
-
-    Args:
-        tiles: uint8 RGB [N, H, W, 3]; places that stay empty are white.
-        gap: white pixels between neighbours.
-
-    Returns:
-        uint8 [rows * (H + gap) - gap, columns * (W + gap) - gap, 3].
-    """
-    count, height, width, _ = tiles.shape
-    rows = -(-count // columns)
-    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
-    sheet = np.full(shape, 255, dtype=np.uint8)
-    for i, tile in enumerate(tiles):
-        top, left = i // columns * (height + gap), i % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = tile
-    return sheet
-
-
 def save_png(path: Path, picture: Image.Image, **options: object) -> None:
     """Write a PNG; whoever reads ``path`` meanwhile sees the old picture or the new one, whole.
 
@@ -93,52 +76,18 @@ def save_gif(
     """Write a GIF that repeats for ever.
 
     Args:
-        frames: RGB pictures of one size, with ``PAPER`` in the upper left corner.
-        milliseconds: how long each is shown, in steps of 10.
-        shared_palette: all frames share 256 colours, so what stands still costs no space; otherwise
-            each has its own, which noise needs.
+        frames, milliseconds, shared_palette: see ``animate``.
 
     Raises:
         FigureError: another kind of file is asked for, or it cannot be written.
     """
-    if shared_palette:
-        width, height = frames[0].size
-        film = _with_palette(Image.fromarray(np.concatenate([np.asarray(f) for f in frames])))
-        tops = range(0, film.height, height)
-        first, *others = [film.crop((0, top, width, top + height)) for top in tops]
-    else:
-        first, *others = map(_with_palette, frames)
-    _save(
-        path,
-        ".gif",
-        lambda file: first.save(
-            file,
-            "GIF",
-            save_all=True,
-            append_images=others,
-            duration=list(milliseconds),
-            loop=0,
-            optimize=False,
-        ),
-    )
+    data = animate(frames, milliseconds=milliseconds, shared_palette=shared_palette)
+    _save(path, ".gif", lambda file: file.write_bytes(data))
 
 
 def evenly(count: int, wanted: int) -> list[int]:
     """At most ``wanted`` of 0..count-1, evenly spaced, with the first and the last."""
     return sorted(set(np.linspace(0, count - 1, min(count, wanted)).round().astype(int).tolist()))
-
-
-def _with_palette(picture: Image.Image) -> Image.Image:
-    """256 colours and no dithering, so that flat areas stay flat.
-
-    Of Pillow's ways to choose the colours this one keeps small spots best, such as blue eyes, but
-    it mixes the paper with its neighbours, which is put right afterwards.
-    """
-    reduced = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
-    paper, palette = 3 * reduced.getpixel((0, 0)), reduced.getpalette()
-    palette[paper : paper + 3] = ImageColor.getrgb(PAPER)
-    reduced.putpalette(palette)
-    return reduced
 
 
 def save_figure(path: Path, figure: Figure) -> None:
@@ -158,7 +107,7 @@ def check_output(path: Path, suffix: str) -> None:
         raise FigureError(f"{path} is a folder, not a file")
 
 
-def _save(path: Path, suffix: str, save: Callable[[Path], None]) -> None:
+def _save(path: Path, suffix: str, save: Callable[[Path], object]) -> None:
     check_output(path, suffix)
     temporary = path.with_name(f"{path.name}.tmp")
     try:

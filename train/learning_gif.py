@@ -20,6 +20,7 @@ import tyro
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from avatar_model.contact_sheet import contact_sheet
 from avatar_model.images import on_white
 
 from .figures import (
@@ -29,7 +30,6 @@ from .figures import (
     check_output,
     enlarge,
     evenly,
-    grid,
     progress_bar,
     save_gif,
     save_png,
@@ -70,13 +70,19 @@ def save_samples(
     """
     folder = run / SAMPLES
     if not (folder / "real.png").exists():
-        save_png(folder / "real.png", Image.fromarray(grid(on_white(real), COLUMNS)))
+        save_png(folder / "real.png", _sheet(real))
     about = PngInfo()
     if psnr_db is not None:
         about.add_text(_PSNR, f"{psnr_db:.3f}")
     path = folder / f"step-{step:08d}.png"
-    save_png(path, Image.fromarray(grid(on_white(drawn), COLUMNS)), pnginfo=about)
+    save_png(path, _sheet(drawn), pnginfo=about)
     return path
+
+
+def _sheet(avatars: np.ndarray) -> Image.Image:
+    """uint8 premultiplied RGBA [N, H, W, 4] side by side on white, mode RGB."""
+    tiles = [Image.fromarray(avatar) for avatar in on_white(avatars)]
+    return contact_sheet(tiles, COLUMNS, gap=0, background=PAPER)
 
 
 def load_samples(run: Path) -> tuple[np.ndarray, list[Sample]]:

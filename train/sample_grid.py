@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from avatar_model.contact_sheet import contact_sheet
 from avatar_model.images import on_white
 
 
@@ -20,16 +21,7 @@ def save_pairs(
         pairs_per_row: columns of pairs.
         scale: side of a pixel of the avatars in the picture.
     """
-    gap = 6
-    size = real.shape[1] * scale
-    rows = -(-len(real) // pairs_per_row)
-    sheet = Image.new(
-        "RGB", (pairs_per_row * (2 * size + 3 * gap) + gap, rows * (size + gap) + gap), "#d8dce2"
-    )
-    for i, pair in enumerate(zip(on_white(real), on_white(drawn), strict=True)):
-        row, column = divmod(i, pairs_per_row)
-        for side, picture in enumerate(pair):
-            x = gap + column * (2 * size + 3 * gap) + side * size
-            tile = Image.fromarray(picture).resize((size, size), Image.Resampling.NEAREST)
-            sheet.paste(tile, (x, gap + row * (size + gap)))
+    pairs = np.concatenate([on_white(real), on_white(drawn)], axis=2)  # [N, H, 2 * W, 3]
+    tiles = [Image.fromarray(pair) for pair in pairs]
+    sheet = contact_sheet(tiles, pairs_per_row, scale, gap=12, background="#d8dce2")
     sheet.save(path, optimize=True)

@@ -19,10 +19,9 @@ import tyro
 from PIL import Image
 from torch import Tensor
 
-from avatar_model import AvatarPipeline, CheckpointError
+from avatar_model import AvatarPipeline, CheckpointError, film
 from avatar_model.images import on_white, to_pixels
 from avatar_model.pipeline import AvatarOutput
-from avatar_model.samplers import noise_like
 
 from .figures import (
     MUTED,
@@ -74,23 +73,22 @@ def record(
     Raises:
         ValueError: as the pipeline does.
     """
-    states: list[tuple[float, Tensor, Tensor]] = []
-    output = pipeline(
-        attributes,
-        **options,
-        output_type="np",
-        callback=lambda _, t, x, x0: states.append((t, x, x0)),
-    )
-    # The callback tells what each step led to; the first one started from the noise of the seeds.
-    noise = noise_like(states[0][1], [torch.Generator().manual_seed(s) for s in output.seeds])
-    times, noisy = [1.0, *(t for t, _, _ in states)], [noise, *(x for _, x, _ in states[:-1])]
+    states, output = film.record(pipeline, attributes, **options)
+    times = [state.t for state in states]
     alphas, _ = pipeline.denoiser.schedule(torch.tensor(times[:-1]))
-    noised = zip(noisy, alphas.tolist(), strict=True)
     span, final = pipeline.network.config.pixel_range, on_white(output.images)
     return Trajectory(
         times=times,
-        noisy=np.stack([*(_noisy_on_white(x, a, span) for x, a in noised), final]),
-        estimates=np.stack([*(on_white(to_pixels(x0, span)) for _, _, x0 in states), final]),
+        noisy=np.stack(
+            [
+                *(
+                    _noisy_on_white(s.x, a, span)
+                    for s, a in zip(states, alphas.tolist(), strict=False)
+                ),
+                final,
+            ]
+        ),
+        estimates=np.stack([on_white(to_pixels(s.x0, span)) for s in states]),
         output=output,
     )
 

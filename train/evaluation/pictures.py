@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
+from avatar_model.contact_sheet import contact_sheet
 from avatar_model.images import on_white
 
-from ..figures import enlarge, grid, save_png
+from ..figures import PAPER, save_png
 from ..sample_grid import save_pairs
 from .memorisation import Memorisation
 from .paired import PairedErrors
@@ -30,4 +32,5 @@ def save_copies(
     rows = (-memory.ratio).argsort()[:COPIES]
     sides = (on_white(images) for images in (real[rows], drawn[rows], train[memory.nearest[rows]]))
     triples = np.concatenate(list(sides), axis=2)  # [N, H, 3 * W, 3]
-    save_png(path, enlarge(grid(triples, 4, gap=6), 2))
+    tiles = [Image.fromarray(triple) for triple in triples]
+    save_png(path, contact_sheet(tiles, columns=4, scale=2, gap=12, background=PAPER))

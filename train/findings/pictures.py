@@ -11,7 +11,7 @@ from PIL import Image
 
 from avatar_model.images import on_white
 
-from ..figures import INK, MUTED, PAPER, caption, enlarge, grid, save_figure, save_png
+from ..figures import INK, MUTED, PAPER, caption, enlarge, save_figure, save_png
 from .loss_quality import Curve
 
 PEOPLE = 8
@@ -50,10 +50,8 @@ def contact_sheet(
         top = MARGIN + i * (tile + GAP)
         caption(sheet, (MARGIN, top + tile / 2 - 10), name, 17, fill=INK)
         caption(sheet, (MARGIN, top + tile / 2 + 11), about, 13, fill=MUTED)
-        strip = grid(on_white(images[:count]), count)
-        for j in range(count):
-            avatar = enlarge(strip[:, j * size : (j + 1) * size], scale)
-            sheet.paste(avatar, (MARGIN + LABELS + j * (tile + GAP), top))
+        for j, avatar in enumerate(on_white(images[:count])):
+            sheet.paste(enlarge(avatar, scale), (MARGIN + LABELS + j * (tile + GAP), top))
     save_png(path, sheet)
 
 

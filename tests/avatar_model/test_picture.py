@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from avatar_model import ATTRIBUTES, AvatarClassifier, AvatarPipeline
+from avatar_model.picture import SURE, read_attributes
+
+ASSETS = Path(__file__).parents[2] / "assets"
+LOOKS = {
+    "face_shape": 4,
+    "face_color": 6,
+    "hair": 30,
+    "hair_color": 2,
+    "glasses": 11,
+    "facial_hair": 14,
+    "eye_color": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return AvatarClassifier.from_pretrained(ASSETS / "classifier", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def avatar():
+    pipeline = AvatarPipeline.from_pretrained(ASSETS / "model", device="cpu", backend="torch")
+    return pipeline(LOOKS, seed=3).images[0]
+
+
+def larger(avatar, size):
+    return avatar.convert("RGBa").resize((size, size), Image.Resampling.BICUBIC).convert("RGBA")
+
+
+def on(avatar, colour):
+    plain = Image.new("RGBA", avatar.size, colour)
+    return Image.alpha_composite(plain, avatar).convert("RGB")
+
+
+def original(avatar):
+    picture = Image.new("RGBA", (500, 500))
+    picture.paste(larger(avatar, 360), (70, 70))
+    return picture
+
+
+def circle(avatar, colour):
+    picture = on(larger(avatar, 256), colour).convert("RGBA")
+    disc = Image.new("L", picture.size)
+    ImageDraw.Draw(disc).ellipse((0, 0, 255, 255), fill=255)
+    picture.putalpha(disc)
+    return picture
+
+
+def screenshot(avatar):
+    page = Image.new("RGB", (700, 420), "white")
+    disc = circle(avatar, "#2a9d8f")
+    page.paste(disc, (301, 99), disc)
+    return page
+
+
+def turned(avatar):
+    picture = on(larger(avatar, 256), "#ffcc00").transpose(Image.Transpose.ROTATE_90)
+    picture.getexif()[0x0112] = 6  # show it turned by 90 degrees clockwise
+    return picture
+
+
+@pytest.mark.parametrize(
+    "distort",
+    [
+        lambda a: a,
+        lambda a: larger(a, 1024),
+        lambda a: on(larger(a, 256), "#ffcc00"),
+        lambda a: on(larger(a, 256), "white").quantize(128),
+        lambda a: circle(a, "#2a9d8f"),
+        original,
+        lambda a: on(original(a), "white"),
+        screenshot,
+        turned,
+    ],
+)
+def test_an_avatar_is_read_wherever_it_stands(avatar, classifier, distort):
+    read = read_attributes(distort(avatar), classifier)
+    assert list(read) == [a.name for a in ATTRIBUTES]
+    assert all(0 <= confidence <= 1 for _, confidence in read.values())
+    for name, value in LOOKS.items():
+        assert read[name][0] == value, name
+    assert sum(confidence >= SURE for _, confidence in read.values()) >= 8
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "CMYK", "I;16"])
+def test_every_mode_is_understood(avatar, classifier, mode):
+    picture = on(larger(avatar, 256), "white")
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    else:
+        picture = picture.convert(mode)
+    assert len(read_attributes(picture, classifier)) == 18
+
+
+@pytest.mark.parametrize(
+    "picture, message",
+    [
+        (Image.new("RGBA", (64, 64)), "one colour"),
+        (Image.new("RGB", (300, 200), "red"), "one colour"),
+        (Image.new("RGB", (1, 1)), "one colour"),
+        (Image.new("1", (8000, 7000)), "million"),
+        (Image.fromarray(np.eye(300, dtype=np.uint8)[:, :2].repeat(9, 0) * 255), "enough"),
+    ],
+)
+def test_nothing_to_read_is_said(classifier, picture, message):
+    with pytest.raises(ValueError, match=message):
+        read_attributes(picture, classifier)
+
+
+def test_a_picture_without_a_plain_background_is_refused(classifier):
+    noise = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    photograph = Image.fromarray(noise).resize((300, 300), Image.Resampling.BICUBIC)
+    with pytest.raises(ValueError, match="plain or transparent background"):
+        read_attributes(photograph, classifier)
+
+
+def test_an_avatar_somewhere_on_a_page_has_no_clear_place(avatar, classifier):
+    page = Image.new("RGB", (700, 420), "white")
+    large = larger(avatar, 256)
+    page.paste(large, (301, 99), large)
+    with pytest.raises(ValueError, match="cut the picture"):
+        read_attributes(page, classifier)
