@@ -19,7 +19,7 @@ import struct
 import tarfile
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from avatar_model.attributes import NAMES, Vocabulary, VocabularyError, attribute
+from avatar_model.attributes import ATTRIBUTES, NAMES, Vocabulary, VocabularyError, attribute
 from train.rejects import DatasetError, Reject
 
 OPTIONS_NAME = "options.json"
@@ -190,6 +190,12 @@ def parse_csv(content: bytes) -> list[int]:
     if missing:
         raise ValueError(f"it lacks {', '.join(missing)}")
     return [values[name] for name in NAMES]
+
+
+def format_csv(values: Sequence[int]) -> str:
+    """The content of a CSV file with these 18 values, in ``ATTRIBUTES`` order."""
+    lines = zip(ATTRIBUTES, values, strict=True)
+    return "".join(f'"{a.name}", {value}, {a.num_values}\n' for a, value in lines)
 
 
 def _vocabulary(where: str, content: bytes) -> Vocabulary:

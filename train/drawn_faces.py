@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from avatar_model.attributes import ATTRIBUTES, NAMES, SIZES, Vocabulary
-from train.cartoon_set import OPTIONS_NAME, Examples
+from avatar_model.attributes import NAMES, SIZES, Vocabulary
+from train.cartoon_set import OPTIONS_NAME, Examples, format_csv
 from train.drawing.face import BROWS, FACES, GLASSES, draw_face
 from train.drawing.hair import BEARDS, FRINGES, HAIRCUTS
 from train.rejects import DatasetError
@@ -87,7 +87,6 @@ def write_drawn_set(folder: str | Path, n: int, seed: int = 0) -> None:
     examples = drawn_examples(n, seed)
     for row, picture in examples.pictures():
         picture().save(folder / examples.files[row])
-        values = zip(ATTRIBUTES, examples.attributes[row], strict=True)
-        lines = [f'"{a.name}", {value}, {a.num_values}\n' for a, value in values]
-        (folder / f"{examples.ids[row]}.csv").write_text("".join(lines), "utf-8")
+        content = format_csv(examples.attributes[row])
+        (folder / f"{examples.ids[row]}.csv").write_text(content, "utf-8")
     (folder / OPTIONS_NAME).write_text(json.dumps(drawn_options(), indent=1), "utf-8")

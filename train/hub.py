@@ -7,7 +7,6 @@ Log in first: ``hf auth login``, or put a token with write access into HF_TOKEN.
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import sys
@@ -19,43 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
-from huggingface_hub import HfApi, get_token
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import disable_progress_bars, get_session, validate_repo_id
+from huggingface_hub import HfApi
+from huggingface_hub.utils import disable_progress_bars, get_session
 
 from avatar_model import AvatarPipeline, CheckpointError
 from avatar_model.checkpoint import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
 
-from .hub_errors import LOG_IN, HubError, explained, scrub
+from .hub_client import DELAYS, check_target, insist, say_and_sleep
+from .hub_errors import HubError
 from .model_card import CARD_FILE, SAMPLES_FILE, write_model_card
 
 FILES = (CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE, CARD_FILE, SAMPLES_FILE)
 """What of a checkpoint folder goes to the Hub; ``state.pt`` is for resuming only."""
-
-DELAYS = (2.0, 8.0, 30.0, 120.0)
-"""Seconds before each new attempt. The client itself never repeats some of its requests."""
-
-SILENCE_SECONDS = 60.0
-"""A connection on which nothing happens for so long is given up; the client would wait forever."""
-
-
-def check_target(repo_id: str) -> None:
-    """Find out without the network what would make every upload fail.
-
-    Raises:
-        HubError: ``repo_id`` is not like "user/name", or there is no usable token.
-    """
-    try:
-        validate_repo_id(repo_id)
-        good = repo_id.count("/") == 1
-    except HFValidationError:
-        good = False
-    if not good:
-        raise HubError(
-            f"{scrub(repr(repo_id))} is not a repository of the Hub: it has to be like user/name, "
-            "of letters, digits and single '-', '_' or '.' inside"
-        )
-    _token()
 
 
 def upload(
@@ -86,30 +60,15 @@ def upload(
         HubError: it did not work.
     """
     _check_folder(folder)
-    for delay in (*delays, None):
-        try:
-            return _attempt(folder, repo_id, message, private, endpoint)
-        except HubError as error:
-            if not error.temporary or delay is None or wait(delay):
-                raise
-    raise AssertionError("the last attempt returns or raises")
 
-
-def _attempt(
-    folder: Path, repo_id: str, message: str, private: bool | None, endpoint: str | None
-) -> str:
-    token = _token()
-    api = HfApi(endpoint=endpoint, token=token)
-    try:
-        get_session().timeout = SILENCE_SECONDS
+    def send(api: HfApi) -> str:
         api.create_repo(repo_id, private=private, exist_ok=True)
         commit = api.upload_folder(
             repo_id=repo_id, folder_path=folder, commit_message=message, allow_patterns=[*FILES]
         )
-    except Exception as error:  # OSError, RuntimeError, ValueError, httpx's and Xet's own
-        # "from None": a traceback must not show the original, which may quote the token.
-        raise explained(error, token) from None
-    return str(commit.commit_url)
+        return str(commit.commit_url)
+
+    return insist(send, endpoint, delays, wait)
 
 
 @dataclass
@@ -248,18 +207,6 @@ def _check_folder(folder: Path) -> None:
             raise HubError(f"there is no {folder / name}; is this a checkpoint folder?")
 
 
-def _token() -> str:
-    try:
-        token = get_token()
-    except Exception as error:  # of a login that has to be renewed over the network
-        raise explained(error) from None
-    if not token:
-        raise HubError(f"there is no Hugging Face token: {LOG_IN}")
-    if not re.fullmatch(r"[!-~]+", token):  # httpx would quote it in its error
-        raise HubError(f"the Hugging Face token has characters that no token has: {LOG_IN}")
-    return token
-
-
 def main(checkpoint: Path, repo: str, private: bool = False) -> None:
     """Upload one checkpoint folder; what the repository has already is not sent again.
 
@@ -273,12 +220,8 @@ def main(checkpoint: Path, repo: str, private: bool = False) -> None:
     if not (checkpoint / CARD_FILE).exists():
         write_model_card(checkpoint, AvatarPipeline.from_pretrained(checkpoint), None, repo)
     message = f"Upload {checkpoint.resolve().name}"
-    print(f"uploaded: {upload(checkpoint, repo, message, private=private or None, wait=_sleep)}")
-
-
-def _sleep(seconds: float) -> None:
-    print(f"that did not work; trying again in {seconds:.0f} s", flush=True)
-    time.sleep(seconds)
+    url = upload(checkpoint, repo, message, private=private or None, wait=say_and_sleep)
+    print(f"uploaded: {url}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,15 @@
 import dataclasses
+import time
 
 import pytest
+from huggingface_hub import constants
 
 from tests.tiny import TINY_MODEL
+from tests.train.hub_server import running_hub
 from train.config import TrainConfig
 from train.packed import open_dataset
+
+TOKEN = "a-token/of-user.1"  # not like hf_...: what is hidden is this login's token, whatever it is
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +43,15 @@ def config(tmp_path):
 def change():
     """dataclasses.replace under a short name."""
     return dataclasses.replace
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A Hub of our own, and a login as "user"."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the client's own retries
+    with running_hub() as server:
+        server.state.users[TOKEN] = "user"
+        yield server

@@ -10,13 +10,22 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 import yaml
 
 LICENSES = {"apache-2.0", "cc-by-4.0", "mit", "other"}
-LFS_SUFFIXES = (".safetensors", ".png", ".tgz")
+LFS_SUFFIXES = (".safetensors", ".png", ".tgz", ".onnx")
+COLORS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
+SPACE_FIELDS = {
+    "title": bool,
+    "sdk": lambda sdk: sdk in ("gradio", "docker", "static"),
+    "colorFrom": lambda color: color in COLORS,
+    "colorTo": lambda color: color in COLORS,
+    "short_description": lambda text: len(text or "") <= 60,
+}
+"""What the Hub checks in the front matter of a Space."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +61,14 @@ class Commit:
 class Repo:
     private: bool = False
     commits: list[Commit] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)  # of a Space
 
-    def commit(self, message: str, changed: dict[str, File]) -> Commit:
+    def commit(self, message: str, changed: dict[str, File], deleted: Set[str] = frozenset()):
         before = self.commits[-1] if self.commits else Commit("", "", (), {})
-        files = {**before.files, **changed}
+        files = {path: f for path, f in {**before.files, **changed}.items() if path not in deleted}
         described = [before.oid, message, sorted((path, f.git_oid) for path, f in files.items())]
         oid = hashlib.sha1(json.dumps(described).encode()).hexdigest()
-        self.commits.append(Commit(oid, message, tuple(sorted(changed)), files))
+        self.commits.append(Commit(oid, message, tuple(sorted({*changed, *deleted})), files))
         return self.commits[-1]
 
 
@@ -81,6 +91,11 @@ class RefusedError(Exception):
 Answer = tuple[int, dict[str, object], bytes]
 
 
+def _address(key: str) -> str:
+    """Where a repository is on the site; models have no prefix."""
+    return key.removeprefix("models/")
+
+
 def as_json(value: object, status: int = 200) -> Answer:
     return status, {"Content-Type": "application/json"}, json.dumps(value).encode()
 
@@ -91,7 +106,7 @@ class HubState:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.users: dict[str, str] = {}  # token -> user, who may write to repositories user/*
-        self.repos: dict[str, Repo] = {}  # "models/user/name" or "datasets/user/name"
+        self.repos: dict[str, Repo] = {}  # "models/user/name", "datasets/..", "spaces/.."
         self.objects: dict[str, bytes] = {}  # LFS, by SHA-256
         self.lock = threading.Lock()
 
@@ -103,13 +118,14 @@ class HubState:
         routes = {
             r"POST /api/repos/create": self._create,
             r"POST /api/validate-yaml": self._validate_yaml,
-            r"POST /api/(models/[^/]+/[^/]+)/preupload/main": self._preupload,
-            r"POST /([^/]+/[^/]+)\.git/info/lfs/objects/batch": self._lfs_batch,
+            r"POST /api/((?:models|spaces)/[^/]+/[^/]+)/preupload/main": self._preupload,
+            r"POST /((?:spaces/)?[^/]+/[^/]+)\.git/info/lfs/objects/batch": self._lfs_batch,
             r"PUT /lfs/(\w+)": self._lfs_put,
             r"POST /lfs/(\w+)/verify": self._lfs_verify,
-            r"POST /api/(models/[^/]+/[^/]+)/commit/main": self._commit,
-            r"GET /api/(models/[^/]+/[^/]+)(?:/revision/([^/]+))?": self._info,
-            r"GET /api/(models/[^/]+/[^/]+)/tree/([^/]+)": self._tree,
+            r"POST /api/((?:models|spaces)/[^/]+/[^/]+)/commit/main": self._commit,
+            r"GET /api/((?:models|spaces)/[^/]+/[^/]+)(?:/revision/([^/]+))?": self._info,
+            r"GET /api/((?:models|spaces)/[^/]+/[^/]+)/tree/([^/]+)": self._tree,
+            r"(?:GET|POST|DELETE) /api/(spaces/[^/]+/[^/]+)/variables": self._variables,
             r"(?:GET|HEAD) /((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)": self._resolve,
         }
         for pattern, route in routes.items():
@@ -144,12 +160,26 @@ class HubState:
         asked = json.loads(request.body)
         repo_id = f"{asked['organization']}/{asked['name']}"
         self._check_may_write(request, asked["organization"])
-        answer = {"url": f"{self.endpoint}/{repo_id}"}
-        if f"models/{repo_id}" in self.repos:
+        space = asked.get("type") == "space"
+        if space and asked.get("sdk") not in ("gradio", "docker", "static"):
+            raise RefusedError(400, "", "sdk is not valid")
+        key = f"{'spaces' if space else 'models'}/{repo_id}"
+        answer = {"url": f"{self.endpoint}/{_address(key)}"}
+        if key in self.repos:
             return as_json({**answer, "error": "You already created this repo"}, 409)
-        repo = self.repos[f"models/{repo_id}"] = Repo(asked.get("visibility") == "private")
-        repo.commit("initial commit", {})
+        repo = self.repos[key] = Repo(asked.get("visibility") == "private")
+        made = [".gitattributes", "README.md"] if space else []
+        repo.commit("initial commit", {path: File.make(path, b"by the Hub") for path in made})
         return as_json(answer)
+
+    def _variables(self, request: Request, key: str) -> Answer:
+        variables = self._repo(request, key, write=True).variables
+        asked = json.loads(request.body or "{}")
+        if request.method == "POST":
+            variables[asked["key"]] = asked["value"]
+        elif request.method == "DELETE":
+            variables.pop(asked["key"])
+        return as_json({name: {"key": name, "value": value} for name, value in variables.items()})
 
     def _validate_yaml(self, request: Request) -> Answer:
         content = json.loads(request.body)["content"]
@@ -158,6 +188,8 @@ class HubState:
             data = yaml.safe_load(block[1]) if block else {}
             bad = [k for k in ("tags", "datasets") if not isinstance(data.get(k, []), list)]
             bad += ["license"] if data.get("license", "other") not in LICENSES else []
+            if json.loads(request.body).get("repoType") == "space":
+                bad += [name for name, good in SPACE_FIELDS.items() if not good(data.get(name))]
         except (yaml.YAMLError, AttributeError):
             bad = ["front matter"]
         errors = [{"message": f"{name} is not valid"} for name in bad]
@@ -172,7 +204,8 @@ class HubState:
         return as_json({"files": answer})
 
     def _lfs_batch(self, request: Request, repo_id: str) -> Answer:
-        self._repo(request, f"models/{repo_id}", write=True)
+        key = repo_id if repo_id.startswith("spaces/") else f"models/{repo_id}"
+        self._repo(request, key, write=True)
         objects = json.loads(request.body)["objects"]
         for item in objects:
             if item["oid"] not in self.objects:
@@ -193,6 +226,7 @@ class HubState:
 
     def _commit(self, request: Request, key: str) -> Answer:
         repo, header, changed = self._repo(request, key, write=True), {}, {}
+        deleted = set()
         for line in map(json.loads, request.body.splitlines()):
             kind, value = line["key"], line["value"]
             if kind == "header":
@@ -200,6 +234,8 @@ class HubState:
             elif kind == "file":
                 content = base64.b64decode(value["content"])
                 changed[value["path"]] = File.make(value["path"], content)
+            elif kind == "deletedFile" and value["path"] in repo.commits[-1].files:
+                deleted.add(value["path"])
             elif kind == "lfsFile" and value["oid"] in self.objects:
                 changed[value["path"]] = File.make(value["path"], self.objects[value["oid"]])
             else:
@@ -208,14 +244,14 @@ class HubState:
             head = repo.commits[-1].oid
             if header.get("parentCommit", head) != head:
                 raise RefusedError(412, "", "A commit has happened since. Please refresh.")
-            commit = repo.commit(header["summary"], changed)
-        url = f"{self.endpoint}/{key.removeprefix('models/')}/commit/{commit.oid}"
+            commit = repo.commit(header["summary"], changed, deleted)
+        url = f"{self.endpoint}/{_address(key)}/commit/{commit.oid}"
         return as_json({"success": True, "commitUrl": url, "commitOid": commit.oid})
 
     def _info(self, request: Request, key: str, revision: str | None) -> Answer:
         commit, private = self._commit_at(request, key, revision), self.repos[key].private
         siblings = [{"rfilename": path} for path in commit.files]
-        repo_id = key.removeprefix("models/")
+        repo_id = key.partition("/")[2]
         return as_json({"id": repo_id, "sha": commit.oid, "private": private, "siblings": siblings})
 
     def _tree(self, request: Request, key: str, revision: str) -> Answer:

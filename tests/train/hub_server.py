@@ -135,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
         if halfway:
             self._hang_up()
 
-    do_GET = do_HEAD = do_POST = do_PUT = _serve  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
 
     def _answer(self, request: Request, refused: RefusedError | None) -> Answer:
         try:

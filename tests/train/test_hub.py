@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,12 @@ from avatar_model import AvatarPipeline, Vocabulary
 from avatar_model.attributes import ATTRIBUTES
 from avatar_model.network import AvatarNetwork
 from tests.tiny import TINY_MODEL
-from tests.train.hub_server import running_hub
+from tests.train.conftest import TOKEN
 from train.hub import HubError, HubUploader, check_target, upload
 from train.hub_errors import explained, scrub
 from train.model_card import write_model_card
 
 ROOT = Path(__file__).resolve().parents[2]
-TOKEN = "a-token/of-user.1"  # not like hf_...: what is hidden is this login's token, whatever it is
 KEY = "models/user/faces"
 FILES = ["README.md", "config.json", "model.safetensors", "samples.png"]
 COMMIT = "POST /api/models/user/faces/commit/main"
@@ -62,17 +60,6 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def checkpoint(trained, tmp_path):
     return Path(shutil.copytree(trained, tmp_path / "step-00000010"))
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the client's own retries
-    with running_hub() as server:
-        server.state.users[TOKEN] = "user"
-        yield server
 
 
 @pytest.fixture
