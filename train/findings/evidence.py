@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..evaluation.intervals import mean_interval
 from .measures import Reference
 from .results import Point, Result
 from .runs import BASE, SECOND_SEED, Run
-from .verdicts import Difference, independent_difference, mean_interval, paired_difference
+from .verdicts import Difference, independent_difference, paired_difference
 
 FLOOR_POINTS = 3
 """Checks, the last ones, over which the two seeds are compared. One pair of runs may agree by luck
 at its end; that it agrees three times is less likely."""
 
 PSEUDO = (0.0, 1.0)
-"""See ``verdicts.mean_interval``: for a share of right answers."""
+"""As ``verdicts.PSEUDO_GAINS``, for a share of right answers."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Evidence:
         if not len(values):
             raise MissingError(f"no image shows what {MEASURES[measure].title!r} is about")
         pseudo = PSEUDO if MEASURES[measure].right_or_wrong else ()
-        return float(values.mean()), *mean_interval(values, pseudo)
+        return float(values.mean()), *mean_interval(np.concatenate([values, pseudo]))
 
     def difference(self, old: str, new: str, measure: str) -> Difference:
         """How much better ``new`` is than ``old`` at the end.

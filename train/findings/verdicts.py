@@ -7,16 +7,20 @@ runs would have come out otherwise with another seed (the floor), and it may be 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from ..evaluation.intervals import mean_interval
 
 CONFIRMED = "confirmed"
 NOT_CONFIRMED = "not confirmed"
 UNDECIDED = "not decided at this budget"
 
-RESAMPLES = 2000
+PSEUDO_GAINS = (1.0, -1.0)
+"""Added to the gains of right or wrong answers before resampling: twenty equal answers of twenty
+resample to nothing else; one imagined gain and one imagined loss give the interval the width it
+should have (Agresti & Min 2005 do so for paired proportions)."""
 
 
 @dataclass(frozen=True)
@@ -89,23 +93,6 @@ def reason(difference: Difference, worth: str) -> str:
     return "the interval leaves open whether there is a gain"
 
 
-def mean_interval(
-    values: np.ndarray, pseudo: Sequence[float] = (), resamples: int = RESAMPLES
-) -> tuple[float, float]:
-    """The 95 % bootstrap interval of a mean over images (percentile; always the same resamples).
-
-    Args:
-        values: float [N].
-        pseudo: values added before resampling. Twenty right answers of twenty resample to nothing
-            but right answers; one imagined right and one imagined wrong answer give the interval
-            the width it should have (Agresti & Min 2005 do so for paired proportions).
-    """
-    values = np.concatenate([np.asarray(values, dtype=np.float64), pseudo])
-    rows = np.random.default_rng(0).integers(len(values), size=(resamples, len(values)))
-    low, high = np.quantile(values[rows].mean(axis=1), [0.025, 0.975])
-    return float(low), float(high)
-
-
 def paired_difference(
     old: np.ndarray, new: np.ndarray, right_or_wrong: bool
 ) -> tuple[float, float, float]:
@@ -123,7 +110,8 @@ def paired_difference(
     gains = (new - old)[~np.isnan(old)]
     if not len(gains):
         raise ValueError("no image can be judged")
-    low, high = mean_interval(gains, (1.0, -1.0) if right_or_wrong else ())
+    pseudo = PSEUDO_GAINS if right_or_wrong else ()
+    low, high = mean_interval(np.concatenate([gains, pseudo]))
     return float(gains.mean()), low, high
 
 
