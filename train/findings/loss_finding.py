@@ -37,7 +37,8 @@ def judge_loss_finding(evidence: Evidence) -> tuple[str, str, str]:
     text = f"{_counted(found)} {_correlated(found)} "
     surest = sorted(found.instances, key=lambda c: c.p)
     if surest:
-        decided_by = f"{len(surest)} sure cases of lower loss and worse pictures"
+        cases = "case" if len(surest) == 1 else "cases"
+        decided_by = f"{len(surest)} sure {cases} of lower loss and worse pictures"
         text += (
             f"In {len(surest)} of all {count} comparisons, those of face colours and likeness too, "
             "a lower loss came with worse pictures beyond what chance does in so many. The surest: "
