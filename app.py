@@ -1,8 +1,8 @@
 """The web page: ``python app.py``, or a Hugging Face Space with this file as its ``app_file``.
 
 The model comes from the environment variable ``AVATAR_MODEL`` (a checkpoint folder or a Hub
-repository) and is ``assets/model`` unless that is set. ``AVATAR_BACKEND=torch`` keeps the page
-from using ONNX Runtime where it is installed.
+repository) and is ``assets/model`` unless that is set; a repository that cannot be had gives way to
+it, and the page says so. ``AVATAR_BACKEND=torch`` keeps the page from using ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,19 +18,45 @@ from pathlib import Path
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-import gradio as gr
+if os.environ.get("SPACES_ZERO_GPU"):
+    import spaces  # noqa: F401  before torch, which it prepares for ZeroGPU
 
 from avatar_model import AvatarPipeline, CheckpointError
 from avatar_model.backend import BackendError
-from ui import LAUNCH_OPTIONS, build_page
+from ui import Studio, build_page, launch_options
 
-MODEL = os.environ.get("AVATAR_MODEL") or str(Path(__file__).parent / "assets" / "model")
+BUNDLED = str(Path(__file__).parent / "assets" / "model")
+MODEL = os.environ.get("AVATAR_MODEL") or BUNDLED
 BACKEND = os.environ.get("AVATAR_BACKEND") or "auto"
 
+REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+"""How the Hub names them; ``runs/mine`` looks the same, but then there is such a folder or none."""
 
-def demo() -> gr.Blocks:
-    """The page around the model, not yet launched. Raises CheckpointError, BackendError."""
-    return build_page(AvatarPipeline.from_pretrained(MODEL, backend=BACKEND))
+logger = logging.getLogger("app")
+
+
+def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
+    """A pipeline, what to call its model, and a notice for visitors, mostly empty.
+
+    A page with another model is better than none while the Hub cannot be reached or somebody has
+    uploaded something broken; a folder was named by somebody who wants to know what is wrong.
+
+    Raises:
+        CheckpointError: a folder that holds no model that can be used.
+        BackendError: ``AVATAR_BACKEND`` cannot be used.
+    """
+    if Path(name).is_dir():
+        return AvatarPipeline.from_pretrained(name, backend=BACKEND), Path(name).resolve().name, ""
+    try:
+        return AvatarPipeline.from_pretrained(name, backend=BACKEND), name, ""
+    except CheckpointError as error:
+        if not REPOSITORY.fullmatch(name):
+            raise
+        logger.error("%s; the bundled model takes its place", error)
+    notice = (
+        f"The model {name} cannot be had at the moment: this is the one that comes with the page."
+    )
+    return AvatarPipeline.from_pretrained(BUNDLED, backend=BACKEND), "assets/model", notice
 
 
 def main() -> None:
@@ -40,15 +67,25 @@ def main() -> None:
     on_space = "SPACE_ID" in os.environ and "GRADIO_SERVER_NAME" not in os.environ
     parser.add_argument("--host", default="0.0.0.0" if on_space else None)
     parser.add_argument("--port", type=int)
+    parser.add_argument(
+        "--mcp", action="store_true", help="offer the endpoints to language models (gradio[mcp])"
+    )
     arguments = parser.parse_args()
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("avatar_model").setLevel(logging.INFO)
+    # One line per batch, failure or notice; nothing in them is about a visitor.
+    logging.basicConfig(format="time=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s")
+    for name in ("avatar_model", "ui"):
+        logging.getLogger(name).setLevel(logging.INFO)
     try:
-        page = demo()
+        pipeline, model, notice = load_model(MODEL)
     except (CheckpointError, BackendError) as error:
         sys.exit(f"The model cannot be loaded: {error}")
+    studio = Studio(pipeline)
     try:
-        page.launch(server_name=arguments.host, server_port=arguments.port, **LAUNCH_OPTIONS)
+        build_page(studio, notice).launch(
+            server_name=arguments.host,
+            server_port=arguments.port,
+            **launch_options(studio, model, mcp=arguments.mcp),
+        )
     except OSError as error:
         sys.exit(f"The page cannot be served: {error}")
 

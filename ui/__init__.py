@@ -1,9 +1,11 @@
 """The web page around an ``AvatarPipeline``. It holds no model code.
 
-``page`` is the layout and what is wired to what, ``drawing`` one request with its limits,
-``result`` the picture as HTML, ``endpoint`` the same for programs.
+``recipe`` is what a link says, ``studio`` the one sampler all visitors share, ``drawing`` one
+request to it; ``page`` the layout and what is wired to what, ``handlers`` what then happens;
+``routes`` pictures at plain addresses, ``endpoint`` the same for programs.
 """
 
-from .page import LAUNCH_OPTIONS, build_page
+from .page import build_page, launch_options
+from .studio import Studio
 
-__all__ = ["LAUNCH_OPTIONS", "build_page"]
+__all__ = ["Studio", "build_page", "launch_options"]

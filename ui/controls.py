@@ -1,4 +1,4 @@
-"""Everything a visitor can set: the looks in their groups, and how they are drawn."""
+"""Everything a visitor can set: the looks as a compact list, and how they are drawn."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from avatar_model import ANY, ATTRIBUTES, AvatarPipeline
 from avatar_model.attributes import ANY_LABEL, GROUPS
 from avatar_model.samplers import SAMPLERS
 
-from .drawing import MAX_IMAGES, max_steps
-
-MAX_GUIDANCE_SCALE = 10
+from .recipe import MAX_GUIDANCE_SCALE, MAX_IMAGES, max_steps
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Controls:
 
     Attributes:
         looks: attribute name -> its dropdown, whose value is a number or ``ANY``.
-        settings: the pipeline's argument of that name -> its input.
+        settings: the recipe's setting of that name -> its input.
         lock_seed: whether ``settings["seed"]`` is kept for the next drawing.
     """
 
@@ -29,9 +27,13 @@ class Controls:
     settings: dict[str, gr.Component]
     lock_seed: gr.Checkbox
 
+    def named(self) -> dict[str, gr.Component]:
+        """All that a recipe is made of."""
+        return {**self.looks, **self.settings}
 
-def make_controls(pipeline: AvatarPipeline) -> Controls:
-    """Lay the controls out in the current column."""
+
+def make_looks(pipeline: AvatarPipeline) -> dict[str, gr.Dropdown]:
+    """The 18 dropdowns in their groups."""
     looks = {}
     with gr.Row(elem_id="looks"):
         for group in GROUPS:
@@ -40,16 +42,14 @@ def make_controls(pipeline: AvatarPipeline) -> Controls:
                 gr.HTML(f"<h2>{group}</h2>", apply_default_css=False)
                 for a in members:
                     looks[a.name] = _look(pipeline, a.name, a.title)
-    with gr.Column(elem_id="drawing"):
-        gr.HTML("<h2>Drawing</h2>", apply_default_css=False)
-        settings, lock_seed = _settings(pipeline)
-    return Controls(looks, settings, lock_seed)
+    return looks
 
 
 def _look(pipeline: AvatarPipeline, name: str, title: str) -> gr.Dropdown:
     choices = [(ANY_LABEL, ANY), *pipeline.vocabulary.offered(name)]
     return gr.Dropdown(
         [(label[:1].upper() + label[1:], value) for label, value in choices],
+        value=ANY,
         label=title,
         # All of them at once; None means the same but arrives in the browser as 100.
         num_choices_shown=len(choices),
@@ -58,18 +58,20 @@ def _look(pipeline: AvatarPipeline, name: str, title: str) -> gr.Dropdown:
     )
 
 
-def _settings(pipeline: AvatarPipeline) -> tuple[dict[str, gr.Component], gr.Checkbox]:
+def make_settings(pipeline: AvatarPipeline) -> tuple[dict[str, gr.Component], gr.Checkbox]:
+    """Everything but the looks: the settings, and whether the seed is kept."""
     defaults = pipeline.defaults
     settings: dict[str, gr.Component] = {}
-    with gr.Row(elem_classes="fields"):
+    with gr.Row(elem_classes="fields", elem_id="drawing"):
         settings["guidance_scale"] = gr.Slider(
             0,
             MAX_GUIDANCE_SCALE,
             value=defaults["guidance_scale"],
             step=0.1,
             label="Guidance scale",
-            info="1 is none; any other takes twice as long.",
+            info="How much the looks are insisted on. 1 is none extra and the fastest.",
             min_width=220,
+            elem_id="guidance-scale",
         )
         settings["num_images"] = gr.Slider(
             1,
@@ -86,14 +88,14 @@ def _settings(pipeline: AvatarPipeline) -> tuple[dict[str, gr.Component], gr.Che
             value=defaults["num_inference_steps"],
             step=1,
             label="Steps",
-            info="More take longer and rarely draw better.",
+            info="From noise to picture. More take longer and rarely draw better.",
             min_width=220,
         )
         settings["sampler"] = gr.Dropdown(
             [(name.upper(), name) for name in SAMPLERS],
             value=defaults["sampler"],
             label="Sampler",
-            info="How the noise is turned into a picture.",
+            info="How each step goes from noise towards the picture.",
             min_width=220,
         )
         with gr.Column(min_width=220):

@@ -1,26 +1,33 @@
-"""One request to the model: its limits, how long it took, and every error as one sentence."""
+"""One request to the studio: its time limit, how long it took, and every error as one sentence."""
 
 from __future__ import annotations
 
-import io
 import logging
 import secrets
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import gradio as gr
 from PIL import Image
 
-from avatar_model import ANY, AvatarPipeline
-from avatar_model.pipeline import MAX_SEED
+from avatar_model import ANY
+from avatar_model.arguments import MAX_SEED
+from avatar_model.attributes import NAMES
 
-MAX_IMAGES = 16
-MAX_STEPS = 50
-"""Lower than the pipeline's own limits, because all visitors share one queue."""
+from .caller import current_client, current_listener
+from .picture_files import FileOptions, encode
+from .recipe import Recipe
+from .studio import TIME_LIMIT, BusyError, Drawn, Studio, too_long
+
+LOOK_SECONDS = 0.25
+"""How often to look whether anybody still listens."""
+TELL_AFTER = 3.0
+"""Seconds until somebody is told their place in the line."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,78 +37,109 @@ class Avatar:
     """One finished picture.
 
     Attributes:
-        values: the complete 18 attributes, as numbers.
-        labels: the same, as the vocabulary calls them.
-        drawn: names of the attributes that were left on "Any" and drawn at random.
+        recipe: of this picture alone, complete.
+        labels: the 18 looks as the vocabulary calls them.
+        drawn: names of the looks that were left on "Any" and drawn at random.
     """
 
     image: Image.Image
-    seed: int
-    values: dict[str, int]
+    recipe: Recipe
     labels: dict[str, str]
     drawn: frozenset[str]
 
+    @property
+    def values(self) -> dict[str, int]:
+        """The 18 looks as numbers."""
+        return dict(zip(NAMES, self.recipe.looks, strict=True))
+
     @cached_property
     def png(self) -> bytes:
-        """The picture as a PNG file, encoded once for all the places of the page that show it."""
-        file = io.BytesIO()
-        self.image.save(file, "PNG")
-        return file.getvalue()
+        """The picture as a PNG file that knows its recipe."""
+        return encode(self.image, FileOptions(size=64), self.recipe.values())
 
     @property
     def file_name(self) -> str:
         """What the picture is called when it is saved."""
-        return f"avatar-{self.seed}.png"
+        return f"avatar-{self.recipe.seed}.png"
 
 
 @dataclass(frozen=True)
 class Drawing:
     """The answer to one request."""
 
+    recipe: Recipe
     avatars: list[Avatar]
     seconds: float
 
 
-def draw(
-    pipeline: AvatarPipeline,
-    looks: Mapping[str, Any],
-    *,
-    num_images: Any = 1,
-    num_inference_steps: Any = None,
-    **settings: Any,
-) -> Drawing:
-    """Call the pipeline within the page's limits.
+class Drawer:
+    """Draws for visitors and programs; a visitor's new request replaces the one before."""
 
-    Args:
-        looks: attribute name -> label, number, "Any" or None, straight from the visitor.
-        num_images: at most 16.
-        num_inference_steps: at most ``max_steps``; None is the model's default.
-        settings: ``guidance_scale``, ``sampler`` and ``seed``; None is the model's default.
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self._latest: dict[str, list[Future[Drawn]]] = {}
+        self._lock = threading.Lock()
 
-    Raises:
-        gr.Error: with one sentence for the visitor.
-    """
-    with errors_as_sentences():
-        _at_most("num_images", num_images, MAX_IMAGES)
-        _at_most("num_inference_steps", num_inference_steps, max_steps(pipeline))
-        asked = pipeline.vocabulary.parse(looks)
+    def draw(self, recipe: Recipe, visitor: str | None = None) -> Drawing:
+        """Draw all images of a recipe.
+
+        Args:
+            visitor: whose earlier requests this one replaces.
+
+        Raises:
+            CancelledError: the same visitor asked for something newer.
+            gr.Error: with one sentence for the visitor, if there still is one.
+        """
         start = time.perf_counter()
-        output = pipeline(
-            asked, num_images=num_images, num_inference_steps=num_inference_steps, **settings
+        asked = [
+            recipe.single(i, dict(zip(NAMES, recipe.looks, strict=True)))
+            for i in range(recipe.num_images)
+        ]
+        with errors_as_sentences():
+            with self._lock:
+                futures = self.studio.submit_all(asked, urgent=True, client=current_client())
+                if visitor is not None:
+                    self.studio.abandon(self._latest.get(visitor, []))
+                    self._latest[visitor] = futures
+            try:
+                drawn = self._results(futures)
+            finally:
+                with self._lock:
+                    if visitor is not None and self._latest.get(visitor) is futures:
+                        del self._latest[visitor]
+        avatars = [self._avatar(r, d) for r, d in zip(asked, drawn, strict=True)]
+        return Drawing(recipe, avatars, time.perf_counter() - start)
+
+    def _results(self, futures: Sequence[Future[Drawn]]) -> list[Drawn]:
+        start, told, listens = time.monotonic(), False, current_listener()
+        try:
+            while wait(futures, LOOK_SECONDS).not_done:
+                if not listens():
+                    raise gr.Error("Nobody waits for this any more.", print_exception=False)
+                waited = time.monotonic() - start
+                if waited > TIME_LIMIT:
+                    raise BusyError(too_long())
+                if waited > TELL_AFTER and not told:
+                    self._tell_place(futures)
+                    told = True
+            return [future.result() for future in futures]
+        finally:
+            self.studio.abandon(futures)
+
+    def _tell_place(self, futures: Sequence[Future[Drawn]]) -> None:
+        before, seconds = self.studio.place(futures)
+        if before:
+            text = f"{before} avatars are drawn before yours, for about {seconds:.0f} seconds."
+            gr.Info(text, title="Many visitors")
+
+    def _avatar(self, recipe: Recipe, drawn: Drawn) -> Avatar:
+        label = self.studio.pipeline.vocabulary.label
+        return Avatar(
+            drawn.image,
+            recipe.single(0, drawn.values),
+            {name: label(name, value) for name, value in drawn.values.items()},
+            frozenset(n for n, v in zip(NAMES, recipe.looks, strict=True) if v == ANY),
         )
-        seconds = time.perf_counter() - start
-    drawn = frozenset(name for name, value in asked.items() if value == ANY)
-    label = pipeline.vocabulary.label
-    avatars = [
-        Avatar(image, seed, values, {name: label(name, v) for name, v in values.items()}, drawn)
-        for image, seed, values in zip(output.images, output.seeds, output.attributes, strict=True)
-    ]
-    return Drawing(avatars, seconds)
-
-
-def max_steps(pipeline: AvatarPipeline) -> int:
-    """The page's limit, unless the model by default takes more."""
-    return max(MAX_STEPS, pipeline.defaults["num_inference_steps"])
 
 
 def random_seed() -> int:
@@ -111,19 +149,21 @@ def random_seed() -> int:
 
 @contextmanager
 def errors_as_sentences() -> Iterator[None]:
-    """A visitor's mistake keeps the pipeline's message; anything else is ours, and is logged."""
+    """A visitor's mistake keeps its message; anything else is ours, and is logged."""
     try:
         yield
+    except (CancelledError, gr.Error):
+        raise
+    except BusyError as error:
+        raise gr.Error(str(error).capitalize(), print_exception=False, title="Busy") from error
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from error
+    except OSError as error:  # only files to take away are written
+        logger.error("event=no_file error=%r", error.strerror)
+        sentence = "The server cannot store files at the moment; please try again later."
+        raise gr.Error(sentence, print_exception=False) from error
     except Exception as error:
         logger.exception("drawing failed")
         raise gr.Error(
             "Something went wrong while drawing; please try again.", print_exception=False
         ) from error
-
-
-def _at_most(name: str, value: Any, limit: int) -> None:
-    """The page's upper limit; what else is wrong with ``value`` the pipeline says itself."""
-    if isinstance(value, (int, float)) and value > limit:
-        raise ValueError(f"{name} must be a whole number from 1 to {limit}, not {value!r:.80}")

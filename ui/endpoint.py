@@ -1,32 +1,109 @@
-"""``/generate`` for programs: one named parameter per attribute, all of them optional."""
+"""For programs: ``/generate``, ``/sheet`` and ``/attributes``."""
 
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Callable
 from typing import Any, Literal
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from gradio.data_classes import FileData
-from gradio.processing_utils import save_pil_to_cache
-from gradio.utils import get_upload_folder
 
 from avatar_model import ATTRIBUTES, AvatarPipeline
+from avatar_model.arguments import whole
 from avatar_model.attributes import ANY_LABEL
 from avatar_model.samplers import SAMPLERS
 
-from .drawing import Avatar, draw
+from .contact_sheets import MAX_SHEET, draw_contact_sheet
+from .drawing import Avatar, Drawer, errors_as_sentences, random_seed
+from .recipe import Recipe
+from .served_files import serve
 
 Answer = tuple[list[FileData], list[dict[str, Any]]]
 
 
-def make_generate(pipeline: AvatarPipeline) -> Callable[..., Answer]:
-    """The function behind ``/generate``.
+def make_generate(drawer: Drawer) -> Callable[..., Answer]:
+    """The function behind ``/generate``."""
 
-    Gradio reads names, defaults and types off a signature, so this one is written from
+    def generate(**given: Any) -> Answer:
+        """Draw avatars: 64x64 PNG files with a transparent background.
+
+        Every attribute takes a label, a number or "Any", which draws it at random. Image i uses
+        seed + i; without a seed it is random. Returns the files and, for each, its "seed" and its
+        complete "attributes" (labels) and "values" (numbers): send either of these back with the
+        seed to get the same picture.
+        """
+        with errors_as_sentences():
+            avatars = drawer.draw(_recipe(drawer, given)).avatars
+            files = [_file(avatar.png, avatar.file_name) for avatar in avatars]
+        return files, [_describe(avatar) for avatar in avatars]
+
+    return _with_parameters(drawer, generate, Answer, ("num_images", 1, int))
+
+
+def make_sheet(drawer: Drawer) -> Callable[..., FileData]:
+    """The function behind ``/sheet``."""
+
+    def sheet(count: int, **given: Any) -> FileData:
+        """Draw one PNG file with many avatars, which share the attributes that are given.
+
+        Attributes and settings are those of /generate; "count" is 1..64, avatar i uses seed + i.
+        """
+        with errors_as_sentences():
+            whole("count", count, 1, MAX_SHEET)
+            recipe = _recipe(drawer, given)
+            file = io.BytesIO()
+            draw_contact_sheet(drawer, recipe, int(count)).save(file, "PNG")
+            return _file(file.getvalue(), f"avatars-{recipe.seed}.png")
+
+    return _with_parameters(drawer, sheet, FileData, ("count", 24, int))
+
+
+def make_attributes(pipeline: AvatarPipeline) -> Callable[[], dict[str, Any]]:
+    """The function behind ``/attributes``."""
+
+    def attributes() -> dict[str, Any]:
+        """The 18 attributes in the order of the data.
+
+        Name -> "title", "group" and "values": label and number of every value that the model has
+        seen.
+        """
+        return {
+            a.name: {
+                "title": a.title,
+                "group": a.group,
+                "values": [
+                    {"label": label, "value": value}
+                    for label, value in pipeline.vocabulary.offered(a.name)
+                ],
+            }
+            for a in ATTRIBUTES
+        }
+
+    return attributes
+
+
+def _recipe(drawer: Drawer, given: dict[str, Any]) -> Recipe:
+    if given.get("seed") is None:
+        given = {**given, "seed": random_seed()}
+    return Recipe.parse(drawer.studio.pipeline, given)
+
+
+def _with_parameters(
+    drawer: Drawer, function: Callable[..., Any], returns: Any, last: tuple[str, Any, Any]
+) -> Callable[..., Any]:
+    """``function`` with a parameter for every attribute and setting, as Gradio reads them.
+
+    Gradio takes names, defaults and types off a signature, so this one is written from
     ``ATTRIBUTES`` and the model's own defaults.
+
+    Args:
+        last: name, default and type of a further parameter.
     """
+    pipeline = drawer.studio.pipeline
     defaults = pipeline.defaults
     parameters: list[tuple[str, Any, Any]] = [
         *((a.name, ANY_LABEL, _labels_or_number(pipeline, a.name)) for a in ATTRIBUTES),
@@ -34,7 +111,7 @@ def make_generate(pipeline: AvatarPipeline) -> Callable[..., Answer]:
         ("num_inference_steps", defaults["num_inference_steps"], int),
         ("sampler", defaults["sampler"], Literal[tuple(SAMPLERS)]),
         ("seed", None, int | None),
-        ("num_images", 1, int),
+        last,
     ]
     signature = inspect.Signature(
         [
@@ -43,25 +120,19 @@ def make_generate(pipeline: AvatarPipeline) -> Callable[..., Answer]:
             )
             for name, default, kind in parameters
         ],
-        return_annotation=Answer,
+        return_annotation=returns,
     )
 
-    def generate(*args: Any, **kwargs: Any) -> Answer:
-        """Draw avatars: 64x64 PNG files with a transparent background.
+    def called_by_gradio(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return function(**bound.arguments)
 
-        Every attribute takes a label, a number or "Any", which draws it at random. Image i uses
-        seed + i; without a seed it is random. Returns the files and, for each, its "seed" and its
-        complete "attributes" (labels) and "values" (numbers): send either of these back with the
-        seed to get the same picture.
-        """
-        given = signature.bind(*args, **kwargs).arguments
-        looks = {a.name: given.pop(a.name, ANY_LABEL) for a in ATTRIBUTES}
-        avatars = draw(pipeline, looks, **given).avatars
-        return [_file(avatar) for avatar in avatars], [_describe(avatar) for avatar in avatars]
-
-    generate.__signature__ = signature
-    generate.__annotations__ = {name: kind for name, _, kind in parameters} | {"return": Answer}
-    return generate
+    called_by_gradio.__name__ = function.__name__
+    called_by_gradio.__doc__ = function.__doc__
+    called_by_gradio.__signature__ = signature
+    called_by_gradio.__annotations__ = {n: kind for n, _, kind in parameters} | {"return": returns}
+    return called_by_gradio
 
 
 def _labels_or_number(pipeline: AvatarPipeline, name: str) -> Any:
@@ -71,23 +142,34 @@ def _labels_or_number(pipeline: AvatarPipeline, name: str) -> Any:
 
 
 async def answer_unknown_parameter(request: Request, error: Exception) -> JSONResponse:
-    """Gradio meets a parameter that ``/generate`` does not have with a TypeError: say so.
+    """Gradio meets a parameter that an endpoint does not have with a TypeError: say so.
 
     Anything else that raises a TypeError goes on to be the server error that it is.
     """
     if "is not a valid key-word argument" not in str(error):
         raise error
-    sentence = str(error).partition(". ")[0]
+    sentence = " ".join(str(error).partition(". ")[0].split())[:200]
     return JSONResponse({"error": f"{sentence}; /gradio_api/info lists them all"}, 400)
 
 
-def _file(avatar: Avatar) -> dict[str, Any]:
-    path = save_pil_to_cache(
-        avatar.image, get_upload_folder(), name=avatar.file_name.removesuffix(".png"), format="png"
-    )
-    file = FileData(path=path, orig_name=avatar.file_name, mime_type="image/png")
-    return file.model_dump()
+async def answer_unreadable_body(request: Request, error: Exception) -> JSONResponse:
+    """A body that is no JSON, or none that Gradio expects.
+
+    FastAPI would send the body back, and has no JSON for a NaN in it: a server error.
+    """
+    return JSONResponse({"error": "the body must be a JSON object: parameters by name"}, 422)
+
+
+EXCEPTION_HANDLERS = {
+    TypeError: answer_unknown_parameter,
+    RequestValidationError: answer_unreadable_body,
+}
+
+
+def _file(content: bytes, name: str) -> dict[str, Any]:
+    path = serve(content, name)
+    return FileData(path=path, orig_name=name, mime_type="image/png").model_dump()
 
 
 def _describe(avatar: Avatar) -> dict[str, Any]:
-    return {"seed": avatar.seed, "attributes": avatar.labels, "values": avatar.values}
+    return {"seed": avatar.recipe.seed, "attributes": avatar.labels, "values": avatar.values}

@@ -1,42 +1,288 @@
-"""What happens on the page's events."""
+"""What happens on the page's events. Every handler returns the components it changes, by name."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
 
-from avatar_model import AvatarPipeline
+from avatar_model import ANY, ATTRIBUTES, AvatarPipeline
+from avatar_model.attributes import GROUPS, NAMES
 
 from .controls import Controls
-from .drawing import draw, random_seed
+from .drawing import Drawer, Drawing, errors_as_sentences, random_seed
+from .memory import MAX_QUERY, Memory
+from .recipe import Recipe
 from .result import result_html
+from .sheets import board_html, guidance_sheet, locked_looks, look_sheet
+from .start_from import find_recipe, seen_html, uploaded
 
 Updates = dict[gr.Component, Any]
 
 
+@dataclass(frozen=True)
+class Views:
+    """What shows a drawing.
+
+    Attributes:
+        result: the picture. board, sheet: see ``ui/sheets.py``. guidance: the sheet of scales.
+        memory: holds ``Memory``. undo, redo: their buttons.
+        file, seen: where a picture is given, and what was seen in it.
+    """
+
+    result: gr.HTML
+    board: gr.HTML
+    sheet: gr.HTML
+    guidance: gr.HTML
+    memory: gr.JSON
+    undo: gr.Button
+    redo: gr.Button
+    file: gr.File
+    seen: gr.HTML
+
+    def all(self) -> list[gr.Component]:
+        """As Gradio's ``outputs``."""
+        return list(vars(self).values())
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What an event brings along, as the browser has it: all that is known about a visitor.
+
+    Attributes:
+        values: of the controls, by name.
+        locked: names of the looks that Randomize leaves alone.
+        data: what the event itself says.
+        query: of the page's address.
+        visitor: one opened page.
+    """
+
+    memory: Memory
+    lock_seed: bool
+    locked: list[str]
+    values: dict[str, Any]
+    data: dict[str, Any]
+    query: dict[str, str]
+    visitor: str
+
+
+def handler(method: Callable[[Handlers, Visit], Updates]) -> Callable[..., Any]:
+    """A method as Gradio calls it; a request that a newer one has replaced changes nothing."""
+
+    @functools.wraps(method)
+    def called_by_gradio(
+        self: Handlers,
+        memory: Any,
+        lock_seed: bool,
+        locked: Any,
+        request: gr.Request,
+        event: gr.EventData,
+        **values: Any,
+    ) -> Any:
+        data = event._data if isinstance(event._data, dict) else {}
+        visit = Visit(
+            Memory.parse(memory),
+            lock_seed,
+            locked_looks(locked),
+            values,
+            data,
+            dict(request.query_params),
+            request.session_hash or "",
+        )
+        try:
+            with errors_as_sentences():
+                return method(self, visit) or gr.skip()
+        except CancelledError:
+            return gr.skip()
+
+    # Gradio reads the types of what it calls.
+    called_by_gradio.__annotations__ = {"request": gr.Request, "event": gr.EventData}
+    del called_by_gradio.__wrapped__
+    return called_by_gradio
+
+
 class Handlers:
-    """The event handlers of one page. Each names the components it changes."""
+    """The event handlers of one page."""
 
-    def __init__(self, pipeline: AvatarPipeline, controls: Controls, result: gr.HTML) -> None:
-        self.pipeline = pipeline
+    def __init__(self, drawer: Drawer, controls: Controls, views: Views) -> None:
+        self.drawer = drawer
         self.controls = controls
-        self.result = result
+        self.views = views
 
-    def generate(self, lock_seed: bool, **values: Any) -> Updates:
-        """Draw the looks that are set; a seed that is not locked is replaced first."""
-        looks = {name: values.pop(name) for name in self.controls.looks}
-        if not lock_seed:
-            values["seed"] = random_seed()
-        drawing = draw(self.pipeline, looks, **values)
+    @property
+    def pipeline(self) -> AvatarPipeline:
+        """The model."""
+        return self.drawer.studio.pipeline
+
+    @handler
+    def open_page(self, visit: Visit) -> Updates:
+        """Draw what the link asks for; without one, a surprise."""
+        recipe, notes = Recipe.parse_leniently(self.pipeline, visit.query)
+        if "seed" not in visit.query:
+            recipe = replace(recipe, seed=random_seed())
+        _tell(notes, "Not all of this link can be drawn")
+        return self._draw(visit, recipe)
+
+    @handler
+    def change(self, visit: Visit) -> Updates:
+        """A control has changed: draw again with the same seed."""
+        return self._draw(visit, self._recipe(visit.values))
+
+    @handler
+    def preview(self, visit: Visit) -> Updates:
+        """A slider is being dragged: one image, nothing to undo."""
+        recipe = replace(self._recipe(visit.values), num_images=1)
+        return {self.views.result: result_html(self.drawer.draw(recipe, visit.visitor))}
+
+    @handler
+    def generate(self, visit: Visit) -> Updates:
+        """Draw again, with a new seed unless it is kept."""
+        recipe = self._recipe(visit.values)
+        return self._draw(visit, recipe if visit.lock_seed else replace(recipe, seed=random_seed()))
+
+    @handler
+    def randomize(self, visit: Visit) -> Updates:
+        """Set every look that is not locked."""
+        return self._randomize(visit, NAMES, visit.lock_seed)
+
+    @handler
+    def reset(self, visit: Visit) -> Updates:
+        """All looks on Any, all settings and locks as on the first day."""
+        recipe = Recipe.parse(self.pipeline, {"seed": random_seed()})
+        updates = self._draw(visit, recipe)
+        return updates | {self.views.board: self._board(recipe, visit.memory, value=[])}
+
+    @handler
+    def undo(self, visit: Visit) -> Updates:
+        """Back to the drawing before."""
+        return self._go(visit, visit.memory.undone())
+
+    @handler
+    def redo(self, visit: Visit) -> Updates:
+        """Forth again."""
+        return self._go(visit, visit.memory.redone())
+
+    @handler
+    def on_board(self, visit: Visit) -> Updates:
+        """A look is opened, or a group randomized."""
+        match visit.data:
+            case {"open": name} if name in NAMES:
+                return self._show(visit, replace(visit.memory, open=name))
+            case {"randomize": group} if group in GROUPS:
+                members = [a.name for a in ATTRIBUTES if a.group == group]
+                return self._randomize(visit, members, lock_seed=True)
+        return {}
+
+    @handler
+    def on_result(self, visit: Visit) -> Updates:
+        """One of several images is picked, or what "Any" became is kept."""
+        match visit.data:
+            case {"pick": int(index)} if index >= 0:
+                return self._show(visit, replace(visit.memory, picked=index))
+            case {"keep": str(name)}:
+                shown = self._shown(visit)
+                kept = shown if name == "all" else {name: shown[name]} if name in shown else {}
+                return self._draw(visit, self._recipe({**visit.values, **kept}))
+        return {}
+
+    @handler
+    def on_drop(self, visit: Visit) -> Updates:
+        """A picture was dropped on the page."""
+        return self._start_from(visit, uploaded(visit.data.get("path")))
+
+    @handler
+    def on_file(self, visit: Visit) -> Updates:
+        """A picture was given in the panel."""
+        file = visit.values.pop("file")
+        if file is None:
+            return {}
+        return self._start_from(visit, Path(file)) | {self.views.file: None}
+
+    @handler
+    def on_saved(self, visit: Visit) -> Updates:
+        """A saved avatar is taken up again."""
+        query = dict(parse_qsl(str(visit.data.get("recipe"))[:MAX_QUERY]))
+        return self._draw(visit, Recipe.parse_leniently(self.pipeline, query)[0])
+
+    def _recipe(self, values: Mapping[str, Any]) -> Recipe:
+        return Recipe.parse(self.pipeline, values)
+
+    def _randomize(self, visit: Visit, names: Sequence[str], lock_seed: bool) -> Updates:
+        drawn = self.pipeline.vocabulary.draw({}, np.random.default_rng())
+        new = {name: drawn[name] for name in names if name not in visit.locked}
+        if any(visit.values[name] == ANY for name in visit.locked):
+            shown = self._shown(visit)  # what is locked is the look that is seen
+            new |= {name: shown[name] for name in visit.locked}
+        seed = {} if lock_seed else {"seed": random_seed()}
+        return self._draw(visit, self._recipe({**visit.values, **new, **seed}))
+
+    def _go(self, visit: Visit, memory: Memory) -> Updates:
+        recipe, _ = Recipe.parse_leniently(self.pipeline, dict(parse_qsl(memory.now)))
+        return self._draw(replace(visit, memory=replace(memory, now=recipe.query())), recipe)
+
+    def _start_from(self, visit: Visit, path: Path) -> Updates:
+        found = find_recipe(self.pipeline, path.read_bytes())
+        path.unlink()
+        _tell(found.notes, "Not all of this picture's recipe can be drawn")
+        updates = self._draw(visit, found.recipe)
+        return updates | {self.views.seen: seen_html(self.pipeline, found)}
+
+    def _shown(self, visit: Visit) -> dict[str, int]:
+        """The 18 looks of the avatar that is shown large."""
+        recipe = self._recipe(visit.values)
+        index = min(visit.memory.picked, recipe.num_images - 1)
+        return self.drawer.draw(recipe).avatars[index].values
+
+    def _draw(self, visit: Visit, recipe: Recipe) -> Updates:
+        """Draw, remember, show; and set the controls that say something else."""
+        memory = visit.memory.shows(recipe.query())
+        drawing = self.drawer.draw(recipe, visit.visitor)
+        new = dict(zip(NAMES, recipe.looks, strict=True)) | {
+            name: getattr(recipe, name) for name in self.controls.settings
+        }
+        updates: Updates = {
+            component: new[name]
+            for name, component in self.controls.named().items()
+            if visit.values.get(name) != new[name]
+        }
+        return updates | self._views(drawing, memory)
+
+    def _show(self, visit: Visit, memory: Memory) -> Updates:
+        """The same drawing seen otherwise; the studio still has its pictures."""
+        return self._views(self.drawer.draw(self._recipe(visit.values)), memory)
+
+    def _views(self, drawing: Drawing, memory: Memory) -> Updates:
+        views, recipe = self.views, drawing.recipe
+        picked = min(memory.picked, len(drawing.avatars) - 1)
+        avatar = drawing.avatars[picked]
+        chosen = recipe.looks[NAMES.index(memory.open)]
         return {
-            self.result: result_html(drawing),
-            self.controls.settings["seed"]: drawing.avatars[0].seed,
+            views.result: result_html(drawing, picked),
+            views.board: self._board(recipe, memory),
+            views.sheet: gr.HTML(
+                options=look_sheet(self.pipeline, memory.open, avatar.recipe, chosen)
+            ),
+            views.guidance: gr.HTML(options=guidance_sheet(avatar.recipe)),
+            views.memory: memory.to_json(),
+            views.undo: gr.update(interactive=bool(memory.past)),
+            views.redo: gr.update(interactive=bool(memory.future)),
         }
 
-    def randomize(self, lock_seed: bool, **values: Any) -> Updates:
-        """Set every look by how often it occurs in the training data, then generate."""
-        drawn = self.pipeline.vocabulary.draw({}, np.random.default_rng())
-        updates = self.generate(lock_seed, **{**values, **drawn})
-        return updates | {self.controls.looks[name]: value for name, value in drawn.items()}
+    def _board(self, recipe: Recipe, memory: Memory, **locked: Any) -> gr.HTML:
+        """An update of the board, which knows best what is locked."""
+        return gr.HTML(looks=board_html(self.pipeline.vocabulary, recipe, memory.open), **locked)
+
+
+def _tell(notes: list[str], title: str) -> None:
+    """All of them in one warning: of several the page shows only the last, and no title."""
+    if notes:
+        sentences = "; left at its default.<br>".join(escape(note) for note in notes)
+        gr.Warning(f"{title}:<br>{sentences}; left at its default.")

@@ -1,14 +1,14 @@
 """A drawing as HTML: the picked avatar large, the others as thumbnails below it.
 
-Plain radio buttons do the picking, in CSS: no script, no round trip, and the arrow keys work.
-Pictures are data URIs, so a download is exactly the PNG that was drawn and the server keeps no
-file.
+Plain radio buttons do the picking, in CSS: no round trip, and the arrow keys work. Pictures are
+data URIs, so a download is exactly the PNG that was drawn and the server keeps no file.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import os
 import zipfile
 from html import escape
 
@@ -27,22 +27,39 @@ EMPTY_RESULT = (
 """Takes the place of the first picture, so that nothing moves when it arrives."""
 
 
-def result_html(drawing: Drawing) -> str:
-    """The whole result."""
+def result_html(drawing: Drawing, picked: int = 0) -> str:
+    """The whole result; ``ui/result.js`` gives life to it.
+
+    Args:
+        picked: which avatar is shown large.
+    """
     avatars = drawing.avatars
     archive = _archive_link(avatars) if len(avatars) > 1 else ""
     parts = []
     for i, avatar in enumerate(avatars):
         if len(avatars) > 1:
-            parts.append(_thumbnail(avatar, i, len(avatars)))
+            parts.append(_thumbnail(avatar, i, len(avatars), i == picked))
         parts.append(_large(avatar, archive) + _details(avatar, drawing.seconds))
-    return f'<div class="avatars">{"".join(parts)}</div>'
-
-
-def _thumbnail(avatar: Avatar, index: int, count: int) -> str:
-    checked = " checked" if index == 0 else ""
+    query = escape(drawing.recipe.query())
     return (
-        f'<input type="radio" name="avatar" id="avatar-{index}"{checked}'
+        f'<div class="avatars" data-query="{query}" data-home="{escape(page_address())}">'
+        f"{''.join(parts)}</div>"
+    )
+
+
+def page_address() -> str:
+    """Where the page lives for others; empty if the browser knows it best.
+
+    A Space runs in a frame, whose own address has neither its name nor its likes.
+    """
+    space = os.environ.get("SPACE_ID", "")
+    return f"https://huggingface.co/spaces/{space}" if space else ""
+
+
+def _thumbnail(avatar: Avatar, index: int, count: int, picked: bool) -> str:
+    checked = " checked" if picked else ""
+    return (
+        f'<input type="radio" name="avatar" id="avatar-{index}" value="{index}"{checked}'
         f' aria-label="Avatar {index + 1} of {count}">'
         f'<label for="avatar-{index}" class="paper">{_img(avatar, "")}</label>'
     )
@@ -50,21 +67,35 @@ def _thumbnail(avatar: Avatar, index: int, count: int) -> str:
 
 def _large(avatar: Avatar, archive: str) -> str:
     return (
-        f'<figure><div class="paper">{_img(avatar, _alt(avatar))}</div><figcaption>'
+        f'<figure data-recipe="{escape(avatar.recipe.query())}"><div class="paper">'
+        f"{_img(avatar, _alt(avatar))}</div><figcaption>"
         f"{_link(avatar.png, 'image/png', avatar.file_name, 'Download PNG')}{archive}"
-        "</figcaption></figure>"
+        '<button type="button" data-copy title="A link that draws this again">Copy link</button>'
+        '<button type="button" data-save="">Save</button></figcaption></figure>'
     )
 
 
 def _details(avatar: Avatar, seconds: float) -> str:
     """The seed, the time, and what "Any" became."""
     items = "".join(
-        f"<div><dt>{escape(a.title)}</dt> <dd>{escape(avatar.labels[a.name])}</dd></div>"
+        f"<div><dt>{escape(a.title)}</dt> <dd><button type=button data-keep={a.name} "
+        f'title="Keep">{escape(avatar.labels[a.name])}</button></dd></div>'
         for a in sorted(ATTRIBUTES, key=lambda a: GROUPS.index(a.group))
         if a.name in avatar.drawn
     )
-    drawn = f"<h3>Chosen at random</h3><dl>{items}</dl>" if items else ""
-    return f'<div class="details"><p>Seed {avatar.seed} · drawn in {seconds:.1f} s</p>{drawn}</div>'
+    drawn = (
+        '<h3>Chosen at random <button type="button" data-keep="all">Keep all</button></h3>'
+        f"<dl>{items}</dl>"
+        if items
+        else ""
+    )
+    seed = avatar.recipe.seed
+    return f'<div class="details"><p>Seed {seed} · {_took(seconds)}</p>{drawn}</div>'
+
+
+def _took(seconds: float) -> str:
+    """The studio remembers what it drew lately."""
+    return f"drawn in {seconds:.1f} s" if seconds >= 0.05 else "drawn before"
 
 
 def _alt(avatar: Avatar) -> str:
@@ -83,7 +114,7 @@ def _archive_link(avatars: list[Avatar]) -> str:
     with zipfile.ZipFile(archive, "w") as file:
         for avatar in avatars:
             file.writestr(avatar.file_name, avatar.png)
-    name = f"avatars-{avatars[0].seed}.zip"
+    name = f"avatars-{avatars[0].recipe.seed}.zip"
     return _link(archive.getvalue(), "application/zip", name, f"All {len(avatars)} (ZIP)")
 
 

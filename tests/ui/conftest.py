@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,11 +23,13 @@ from tests.tiny import TINY_MODEL
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
+HAIR = (*range(16), 57, 110)
+"""The styles this model knows: a sheet of all 111 for every drawing takes the browser seconds."""
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint folder: an untrained network, with a face shape that never occurred."""
+    """A checkpoint folder: an untrained network, with a face shape and hair that never occurred."""
     torch.manual_seed(0)
     network = AvatarNetwork(dataclasses.replace(TINY_MODEL, image_size=64))
     for weights in network.parameters():
@@ -35,10 +38,21 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             torch.nn.init.normal_(weights, std=0.1)
     counts = {a.name: [1] * a.num_values for a in ATTRIBUTES}
     counts["face_shape"][6] = 0
-    vocabulary = Vocabulary.from_options({"eye_lashes": ["none", "long lashes"]}, counts)
+    counts["hair"] = [int(value in HAIR) for value in range(111)]
+    labels = {
+        "eye_lashes": ["none", "long lashes"],
+        "glasses": [*(f"glasses {value}" for value in range(11)), "none"],
+    }
+    vocabulary = Vocabulary.from_options(labels, counts)
     folder = tmp_path_factory.mktemp("model")
     AvatarPipeline(network, vocabulary).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def pipeline(model: Path) -> AvatarPipeline:
+    """The same in this process."""
+    return AvatarPipeline.from_pretrained(model, backend="torch")
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +78,39 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         finally:
             process.terminate()
             process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    from tests.ui.browsing import launched
+
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def contexts() -> dict[str, Any]:
+    """Browser profiles, by the screen they have; tests share them."""
+    return {}
+
+
+@pytest.fixture
+def visit(browser: Any, contexts: dict[str, Any], server: str) -> Iterator[Any]:
+    """Opens pages; at the end: no error in their console and no request to anybody else."""
+    from tests.ui.browsing import Visits
+
+    visits = Visits(browser, contexts, server)
+    yield visits
+    visits.close()
+    assert not visits.foreign
+    assert not visits.errors
+
+
+@pytest.fixture
+def page(visit: Any) -> Any:
+    """The opened page with its first avatar."""
+    return visit()
 
 
 def _free_port() -> int:

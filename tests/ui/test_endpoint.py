@@ -1,8 +1,9 @@
-"""``/generate`` as programs use it."""
+"""``/generate``, ``/sheet`` and ``/attributes`` as programs use them."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import urllib.error
@@ -15,6 +16,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from avatar_model import ATTRIBUTES
+from tests.ui.pictures import same
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,20 +46,22 @@ def post(server, payload):
         return 200, answer.read().decode()
 
 
-def test_only_generate_is_public_and_every_parameter_is_named_and_optional(client):
+def test_three_are_public_and_every_parameter_is_named_and_optional(client):
     endpoints = client.view_api(print_info=False, return_format="dict")
-    assert list(endpoints["named_endpoints"]) == ["/generate"]
+    assert list(endpoints["named_endpoints"]) == ["/generate", "/sheet", "/attributes"]
     assert not endpoints["unnamed_endpoints"]
-    parameters = endpoints["named_endpoints"]["/generate"]["parameters"]
-    assert [p["parameter_name"] for p in parameters] == [
-        *(a.name for a in ATTRIBUTES),
-        "guidance_scale",
-        "num_inference_steps",
-        "sampler",
-        "seed",
-        "num_images",
-    ]
-    assert all(p["parameter_has_default"] for p in parameters)
+    for name, last in (("/generate", "num_images"), ("/sheet", "count")):
+        parameters = endpoints["named_endpoints"][name]["parameters"]
+        assert [p["parameter_name"] for p in parameters] == [
+            *(a.name for a in ATTRIBUTES),
+            "guidance_scale",
+            "num_inference_steps",
+            "sampler",
+            "seed",
+            last,
+        ]
+        assert all(p["parameter_has_default"] for p in parameters)
+    assert endpoints["named_endpoints"]["/attributes"]["parameters"] == []
 
 
 def test_defaults_give_one_transparent_png_and_its_complete_attributes(client):
@@ -141,3 +145,74 @@ def test_a_missing_model_is_one_sentence(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("The model cannot be loaded: there is no checkpoint folder")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_sheet_is_one_picture_of_many(client):
+    def sheet(**given):
+        with Image.open(client.predict(api_name="/sheet", num_inference_steps=1, **given)) as image:
+            assert (image.format, image.mode) == ("PNG", "RGBA")
+            image.load()
+            return image
+
+    six = sheet(count=6, hair=12, seed=7)
+    assert six.size == (3 * 128 + 4 * 8, 2 * 128 + 3 * 8)
+    assert sheet(count=6, hair=12, seed=7).tobytes() == six.tobytes()
+    assert sheet(count=6, hair=13, seed=7).tobytes() != six.tobytes()
+    cells = {six.crop((x, y, x + 128, y + 128)).tobytes() for x in (8, 144, 280) for y in (8, 144)}
+    assert len(cells) == 6  # what is left on Any differs
+    # Avatar i is that of seed + i; more than are drawn at once.
+    last = sheet(count=20, seed=7).crop((4 * 136 + 8, 3 * 136 + 8, 5 * 136, 4 * 136))
+    (file,), _ = generate(client, seed=26, num_inference_steps=1)
+    with Image.open(file) as single:
+        assert same(single.resize((128, 128), Image.Resampling.NEAREST), last)
+
+
+@pytest.mark.parametrize("count", [0, 65, 1.5, "many"])
+def test_a_sheet_has_limits(client, count):
+    with pytest.raises(AppError, match="^count must be a whole number from 1 to 64, not"):
+        client.predict(api_name="/sheet", count=count)
+
+
+def test_attributes_are_the_vocabulary(client, pipeline):
+    attributes = client.predict(api_name="/attributes")
+    assert list(attributes) == [a.name for a in ATTRIBUTES]
+    assert attributes["eye_lashes"] == {
+        "title": "Eye lashes",
+        "group": "Eyes",
+        "values": [{"label": "none", "value": 0}, {"label": "long lashes", "value": 1}],
+    }
+    for name, described in attributes.items():
+        offered = [(one["label"], one["value"]) for one in described["values"]]
+        assert offered == pipeline.vocabulary.offered(name)
+    assert [one["value"] for one in attributes["face_shape"]["values"]] == list(range(6))
+    every = {name: described["values"][-1]["label"] for name, described in attributes.items()}
+    assert generate(client, **every)[1][0]["attributes"] == every
+
+
+def test_curl(server, client, tmp_path):
+    """A plain address is enough for a picture; an endpoint takes two calls."""
+    file = tmp_path / "avatar.png"
+    curl = ["curl", "--silent", "--show-error", "--fail"]
+    subprocess.run([*curl, "-o", file, f"{server}/avatar.png?hair=12&seed=7&size=64"], check=True)
+    script = f"""
+        id=$({" ".join(curl)} {server}/gradio_api/call/v2/generate \\
+            -H "Content-Type: application/json" -d '{{"hair": 12, "seed": 7}}' | cut -d '"' -f 4)
+        {" ".join(curl)} {server}/gradio_api/call/generate/$id
+    """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("event: complete\ndata: ")
+    (drawn,), (details,) = json.loads(done.stdout.partition("data: ")[2])
+    assert (details["seed"], details["values"]["hair"]) == (7, 12)
+    with urllib.request.urlopen(drawn["url"]) as answer:
+        assert answer.read() == file.read_bytes()
+
+
+def test_the_example_of_the_readme(server):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(from gradio_client.*?)```", text, re.DOTALL)
+    address = "http://127.0.0.1:7860"
+    assert address in example
+    done = subprocess.run(
+        [sys.executable, "-c", example.replace(address, server)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

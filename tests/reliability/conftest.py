@@ -1,0 +1,90 @@
+"""A server of its own, which must not have printed a traceback when all is over."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import torch
+
+from avatar_model import ATTRIBUTES, AvatarPipeline, Vocabulary
+from avatar_model.network import AvatarNetwork
+from benchmarks.app_server import AppServer, running_app
+from tests.tiny import TINY_MODEL
+
+SECRET = "hf_notATokenButLooksLikeOne0123456789"
+CASES = int(os.environ.get("FUZZ_CASES", "60"))
+"""Per property. The long version: FUZZ_CASES=10000."""
+
+
+@dataclasses.dataclass
+class Site:
+    """A running page and a client for it."""
+
+    server: AppServer
+    client: httpx.Client
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """GET a path that starts with a slash."""
+        return self.client.get(self.server.address + path, **options)
+
+    def generate(self, body: str) -> tuple[int, str]:
+        """Status and text of ``/generate`` for a body that should be JSON."""
+        answer = self.client.post(
+            f"{self.server.address}/gradio_api/call/v2/generate",
+            content=body.encode("utf-8", "surrogatepass"),
+            headers={"Content-Type": "application/json"},
+        )
+        if answer.status_code != 200:
+            return answer.status_code, answer.text
+        event = answer.json()["event_id"]
+        answer = self.get(f"/gradio_api/call/generate/{event}")
+        return answer.status_code, answer.text
+
+    def draw(self, **values: Any) -> tuple[str, Any]:
+        """The event ("complete" or "error") that ``/generate`` ends in, and its data."""
+        _, text = self.generate(json.dumps(values))
+        event, _, data = text.strip().rpartition("event: ")[2].partition("\ndata: ")
+        return event, json.loads(data)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder: an untrained network, with a face shape that never occurred."""
+    torch.manual_seed(0)
+    network = AvatarNetwork(dataclasses.replace(TINY_MODEL, image_size=64))
+    for weights in network.parameters():
+        # A network starts with zeros in its last layers, and would draw the same for everybody.
+        if not weights.any():
+            torch.nn.init.normal_(weights, std=0.1)
+    counts = {a.name: [1] * a.num_values for a in ATTRIBUTES}
+    counts["face_shape"][6] = 0
+    folder = tmp_path_factory.mktemp("model")
+    AvatarPipeline(network, Vocabulary.numbered(counts)).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pipeline(model: Path) -> AvatarPipeline:
+    """The same in this process."""
+    return AvatarPipeline.from_pretrained(model, backend="torch")
+
+
+@pytest.fixture(scope="session")
+def site(model: Path) -> Iterator[Site]:
+    """For tests that leave the server as it was."""
+    environment = {"OMP_NUM_THREADS": "1", "HF_TOKEN": SECRET, "GRADIO_ANALYTICS_ENABLED": "True"}
+    with running_app(model, environment) as server:
+        with httpx.Client(timeout=60) as client:
+            yield Site(server, client)
+        log = server.log()
+    # Gradio prints one when it refuses a file that was not uploaded.
+    refusals = sum(map(log.count, ("is not in the cache folder", "not uploaded by a user")))
+    assert log.count("Traceback") == refusals, log
+    assert SECRET not in log

@@ -1,0 +1,144 @@
+"""Anything sent as a recipe: an avatar or one sentence, never a traceback, a 500 or a wait.
+
+``FUZZ_CASES=10000 pytest tests/reliability/test_bad_input.py`` is the long version.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from avatar_model.attributes import ATTRIBUTES, NAMES
+from ui.recipe import SETTINGS, Recipe
+
+from .conftest import CASES
+
+fuzz = settings(
+    max_examples=CASES,
+    deadline=10_000,  # ms for one case: nothing hangs
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 120)
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=40)
+    | st.sampled_from(["Any", "any ", "", "0", "-1", "1e999", "nan", "none", "ddpm", "..", "٣"])
+    | st.sampled_from(["<script>alert(1)</script>", "{{7*7}}", "%00", "' OR 1=1--", "\ud800"])
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+names = st.sampled_from([*NAMES, *SETTINGS])
+anything = st.dictionaries(names | st.text(max_size=20), values, max_size=8)
+good = st.fixed_dictionaries(
+    {},
+    optional={
+        **{a.name: st.integers(0, a.num_values - 1) for a in ATTRIBUTES if a.name != "face_shape"},
+        "seed": st.integers(0, 2**32 - 1),
+        "guidance_scale": st.floats(0, 10),
+        "num_inference_steps": st.integers(1, 50),
+        "sampler": st.sampled_from(["ddim", "ddpm", "dpm++"]),
+        "num_images": st.integers(1, 16),
+    },
+)
+
+
+def one_sentence(text):
+    return bool(text.strip()) and "\n" not in text and len(text) < 700 and "Traceback" not in text
+
+
+@fuzz
+@given(values=anything)
+@example(values={"hair": 10**400})
+@example(values={"seed": 10**400})
+def test_a_recipe_is_whole_or_one_sentence(pipeline, values):
+    try:
+        recipe = Recipe.parse(pipeline, values)
+    except ValueError as error:
+        assert one_sentence(str(error)), str(error)
+    else:
+        assert Recipe.parse(pipeline, recipe.values()) == recipe
+
+
+@fuzz
+@given(values=anything)
+def test_an_old_or_forged_link_is_always_some_recipe(pipeline, values):
+    recipe, notes = Recipe.parse_leniently(pipeline, values)
+    assert all(map(one_sentence, notes)), notes
+    assert Recipe.parse_leniently(pipeline, dict(parse_qsl(recipe.query()))) == (recipe, [])
+
+
+@fuzz
+@given(values=good)
+def test_a_link_brings_its_recipe_back(pipeline, values):
+    recipe = Recipe.parse(pipeline, values)
+    assert Recipe.parse(pipeline, dict(parse_qsl(recipe.query()))) == recipe
+
+
+def few_steps(values):
+    """Most of the cases are to be answered, not drawn for long."""
+    return {k: v for k, v in values.items() if k not in ("num_inference_steps", "num_images")}
+
+
+@fuzz
+@given(values=anything | good.map(few_steps))
+@example(values={"hair": "x" * 100_000})
+def test_generate_answers_with_pictures_or_one_sentence(site, values):
+    status, text = site.generate(json.dumps(values))
+    assert status in (200, 400), (status, text)
+    if status == 400:
+        assert one_sentence(json.loads(text)["error"])
+    elif not text.startswith("event: complete"):
+        assert text.startswith("event: error"), text
+        assert one_sentence(json.loads(text.split("\ndata: ")[1])["error"]), text
+
+
+@fuzz
+@given(body=values.map(json.dumps) | st.text(max_size=60) | st.just("[" * 5000))
+def test_a_body_that_is_no_set_of_parameters_is_refused(site, body):
+    status, text = site.generate(body)
+    assert status in (200, 400, 422), (status, text)
+
+
+flat = st.dictionaries(
+    names | st.sampled_from(["size", "style", "background", "shape", "download", "<b>"]),
+    scalars.filter(lambda v: not (isinstance(v, str) and "\ud800" in v)).map(str),
+    max_size=6,
+)
+
+
+@fuzz
+@given(query=flat | good.map(few_steps), format=st.sampled_from(["png"] * 6 + ["webp", "exe"]))
+def test_a_picture_address_is_a_picture_or_one_sentence(site, query, format):
+    answer = site.get(f"/avatar.{format}?{urlencode(query)}")
+    if answer.status_code == 200:
+        assert answer.headers["content-type"] == f"image/{format}"
+    else:
+        assert answer.status_code == 400, (answer.status_code, answer.text)
+        assert one_sentence(answer.json()["error"])
+
+
+@settings(fuzz, max_examples=max(10, CASES // 20))
+@given(query=flat)
+def test_the_page_opens_whatever_its_link_says(site, query):
+    answer = site.get(f"/?{urlencode(query)}")
+    assert answer.status_code == 200
+    assert "<script>alert(1)" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/avatar.png?%ff=%fe&seed=%00", "/avatar.png?" + "a=1&" * 5000])
+def test_bytes_that_are_no_text_and_very_long_queries(site, path):
+    assert site.get(path).status_code == 400

@@ -1,0 +1,166 @@
+"""What can break around the page, and the sentence or the page that is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+import torch
+
+from avatar_model.checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from benchmarks.app_server import ROOT, running_app
+
+
+class Bomb:
+    """Pickled, it leaves a file behind when somebody loads it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def missing(folder):
+    (folder / WEIGHTS_FILE).unlink()
+
+
+def truncated(folder):
+    weights = (folder / WEIGHTS_FILE).read_bytes()
+    (folder / WEIGHTS_FILE).write_bytes(weights[: len(weights) // 2])
+
+
+def of_another_architecture(folder):
+    config = json.loads((folder / CONFIG_FILE).read_text())
+    config["model"]["channels"] = [24, 48]
+    (folder / CONFIG_FILE).write_text(json.dumps(config))
+
+
+def of_an_unknown_kind(folder):
+    config = json.loads((folder / CONFIG_FILE).read_text())
+    config["model"]["experts"] = 8
+    (folder / CONFIG_FILE).write_text(json.dumps(config))
+
+
+def a_pickle(folder):
+    with (folder / WEIGHTS_FILE).open("wb") as file:
+        pickle.dump(Bomb(folder / "exploded"), file)
+
+
+def a_torch_file(folder):
+    torch.save({"weights": Bomb(folder / "exploded")}, folder / WEIGHTS_FILE)
+
+
+def a_torch_file_beside(folder):
+    torch.save({"weights": Bomb(folder / "exploded")}, folder / "pytorch_model.bin")
+    missing(folder)
+
+
+BREAKS = [
+    missing,
+    truncated,
+    of_another_architecture,
+    of_an_unknown_kind,
+    a_pickle,
+    a_torch_file,
+    a_torch_file_beside,
+]
+
+
+@pytest.mark.parametrize("broken", BREAKS, ids=[b.__name__ for b in BREAKS])
+def test_a_checkpoint_that_cannot_be_used_is_one_sentence(model, tmp_path, broken, monkeypatch):
+    import app
+
+    folder = shutil.copytree(model, tmp_path / "broken")
+    broken(folder)
+    monkeypatch.setattr(app, "MODEL", str(folder))
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+    with pytest.raises(SystemExit) as stopped:
+        app.main()
+    sentence = str(stopped.value)
+    assert sentence.startswith("The model cannot be loaded: ")
+    assert str(folder) in sentence and sentence.count("\n") == 0 and len(sentence) < 500
+    assert not (folder / "exploded").exists()
+
+
+def test_without_room_for_files_pictures_are_drawn_all_the_same(model, tmp_path):
+    files = tmp_path / "files"
+    with (
+        running_app(model, {"GRADIO_TEMP_DIR": str(files)}) as server,
+        httpx.Client(timeout=60, base_url=server.address) as client,
+    ):
+        shutil.rmtree(files)
+        files.touch()  # root could write into a folder whatever its mode
+        assert client.get("/").status_code == 200
+        assert client.get("/avatar.png?seed=1").content.startswith(b"\x89PNG")
+        event = client.post("/gradio_api/call/v2/generate", json={}).json()["event_id"]
+        text = client.get(f"/gradio_api/call/generate/{event}").text
+        assert text.startswith("event: error")
+        assert "The server cannot store files at the moment" in text
+        assert client.get("/health").json()["status"] == "ok"
+        assert "Traceback" not in server.log()
+
+
+def test_a_server_that_was_killed_draws_the_same_link_again(model):
+    path = "/avatar.png?hair=3&glasses=2&seed=7"
+    with running_app(model) as server:
+        port = int(server.address.rpartition(":")[2])
+        before = httpx.get(server.address + path, timeout=60)
+        server.process.send_signal(signal.SIGKILL)
+        assert server.process.wait(10) == -signal.SIGKILL
+    with running_app(model, port=port) as server:
+        after = httpx.get(server.address + path, timeout=60)
+    assert before.status_code == 200
+    assert after.content == before.content
+
+
+def test_clients_that_hang_up_free_the_sampler(site):
+    body = {"num_images": 16, "num_inference_steps": 50, "guidance_scale": 3, "sampler": "ddpm"}
+    address = site.server.address
+    for _ in range(3):
+        event = httpx.post(f"{address}/gradio_api/call/v2/generate", json=body).json()["event_id"]
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{address}/gradio_api/call/generate/{event}", timeout=0.2)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{address}/avatar.png?num_inference_steps=50&guidance_scale=3", timeout=0.01)
+    deadline = time.monotonic() + 5
+    while site.get("/health").json()["waiting"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "event=abandoned" in site.server.log()
+    assert site.draw(seed=1)[0] == "complete"
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from avatar_model import AvatarPipeline
+from ui.batch import draw_batch
+from ui.recipe import Recipe
+
+pipeline = AvatarPipeline.from_pretrained(sys.argv[1], backend="torch")
+recipes = [Recipe.parse(pipeline, {"seed": seed}) for seed in range(64)]
+draw_batch(pipeline, recipes[:1], lambda: None)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[2]) * 2**20,) * 2)
+assert len(draw_batch(pipeline, recipes, lambda: None)) == len(recipes)
+"""
+
+
+def test_a_batch_that_does_not_fit_into_real_memory_is_halved(model):
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE_MEMORY, str(model), "60"],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "event=out_of_memory" in done.stderr

@@ -1,0 +1,183 @@
+"""The studio with a pipeline that waits, fails or lacks memory when it is told to."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+
+from ui import drawing, studio
+from ui.drawing import Drawer
+from ui.recipe import Recipe
+from ui.studio import BusyError, Studio
+
+SECONDS = 10
+
+
+class SlowPipeline:
+    """Draws when ``go`` is set; remembers what it was asked for."""
+
+    def __init__(self, pipeline):
+        self.pipeline = pipeline
+        self.go, self.asked = threading.Event(), []
+        self.fits, self.error = 16, None
+
+    def __getattr__(self, name):
+        return getattr(self.pipeline, name)
+
+    def __call__(self, looks, *, seed, callback, **settings):
+        self.asked.append(list(seed))
+        deadline = time.monotonic() + SECONDS
+        while not self.go.wait(0.01) and time.monotonic() < deadline:
+            callback(0, 0, None, None)
+        if self.error:
+            raise self.error
+        if len(seed) > self.fits:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
+        return SimpleNamespace(images=[f"image {s}" for s in seed], attributes=looks)
+
+
+@pytest.fixture
+def slow(pipeline):
+    return SlowPipeline(pipeline)
+
+
+def recipe(pipeline, seed, **values):
+    return Recipe.parse(pipeline, {"seed": seed, **values})
+
+
+def until(condition):
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_the_same_recipe_is_drawn_once_for_all(slow):
+    made = Studio(slow)
+    first = made.submit(recipe(slow, 1))
+    until(lambda: slow.asked)
+    others = [made.submit(recipe(slow, 1)), *made.submit_all([recipe(slow, 1)] * 2)]
+    made.abandon([first])  # the others still wait
+    slow.go.set()
+    assert {other.result(SECONDS).image for other in others} == {"image 1"}
+    assert made.submit(recipe(slow, 1)).result(0).image == "image 1"
+    assert slow.asked == [[1]]
+    with pytest.raises(CancelledError):
+        first.result(0)
+
+
+def test_what_nobody_waits_for_stops_the_sampler_or_leaves_the_line(slow):
+    made = Studio(slow)
+    running = made.submit(recipe(slow, 1))
+    until(lambda: slow.asked)
+    waiting = made.submit(recipe(slow, 2))
+    made.abandon([running, waiting])
+    until(lambda: made.waiting == 0)
+    slow.go.set()
+    made.submit(recipe(slow, 3)).result(SECONDS)
+    assert slow.asked == [[1], [3]]
+
+
+def test_a_newcomer_is_drawn_before_the_rest_of_a_sheet(slow):
+    made = Studio(slow)
+    made.submit(recipe(slow, 0))
+    until(lambda: slow.asked)
+    sheet = made.submit_all([recipe(slow, 100 + i) for i in range(111)], client="a")
+    mine = made.submit(recipe(slow, 7), client="b")
+    slow.go.set()
+    for future in [mine, *sheet]:
+        future.result(SECONDS)
+    assert any(7 in batch for batch in slow.asked[:3])
+
+
+def test_the_line_is_bounded_for_all_and_for_one_and_says_how_long_it_is(slow):
+    made = Studio(slow, max_waiting=4, max_per_client=3)
+    made.submit(recipe(slow, 0))
+    until(lambda: slow.asked)
+    made.submit_all([recipe(slow, i) for i in (1, 2)], client="a")
+    with pytest.raises(BusyError, match="2 avatars of yours are waiting"):
+        made.submit_all([recipe(slow, i) for i in (3, 4)], client="a")
+    with pytest.raises(BusyError, match=r"3 avatars are waiting, for about \d+ seconds"):
+        made.submit_all([recipe(slow, i) for i in (5, 6)], client="b")
+    joined = made.submit(recipe(slow, 2), client="c")  # costs nothing
+    assert made.place([joined])[0] == 1
+    slow.go.set()
+    joined.result(SECONDS)
+
+
+def test_a_long_batch_is_cut_into_short_ones(slow):
+    made = Studio(slow)
+    slow.go.set()
+    long = {"num_inference_steps": 50, "guidance_scale": 3}
+    made._pace = 0.01  # a second per image
+    for future in made.submit_all([recipe(slow, i, **long) for i in range(3)]):
+        future.result(SECONDS)
+    assert slow.asked[0] == [0]
+
+
+def test_out_of_memory_halves_until_it_fits(slow):
+    made = Studio(slow)
+    made._pace, slow.fits = 1e-6, 2
+    made.submit(recipe(slow, 99))
+    until(lambda: slow.asked)
+    futures = made.submit_all([recipe(slow, i) for i in range(7)])
+    slow.go.set()
+    assert [f.result(SECONDS).image for f in futures] == [f"image {i}" for i in range(7)]
+    assert slow.asked[1:] == [[*range(7)], [0, 1, 2], [0], [1, 2], [3, 4, 5, 6], [3, 4], [5, 6]]
+
+
+def test_a_failure_reaches_those_who_wait_and_the_next_is_drawn(slow):
+    made = Studio(slow)
+    slow.error = RuntimeError("broken")
+    slow.go.set()
+    with pytest.raises(RuntimeError, match="broken"):
+        made.submit(recipe(slow, 1)).result(SECONDS)
+    slow.error = None
+    assert made.submit(recipe(slow, 1)).result(SECONDS).image == "image 1"
+    assert made.alive
+
+
+def test_the_pipeline_alone_waits_for_its_turn_and_keeps_others_out(slow, monkeypatch):
+    made = Studio(slow)
+    slow.go.set()
+    with made.pipeline_alone() as got:
+        assert got is slow
+        waiting = made.submit(recipe(slow, 1))
+        time.sleep(0.05)
+        assert not waiting.done()
+    waiting.result(SECONDS)
+    slow.go.clear()
+    made.submit(recipe(slow, 2))
+    until(lambda: len(slow.asked) == 2)
+    monkeypatch.setattr(studio, "TIME_LIMIT", 0.05)
+    with pytest.raises(BusyError, match="was given up"), made.pipeline_alone():
+        pass
+    slow.go.set()
+    made.submit(recipe(slow, 3)).result(SECONDS)  # the turn that was given up is passed over
+
+
+def test_the_time_limit_frees_the_device(slow, monkeypatch):
+    monkeypatch.setattr(drawing, "TIME_LIMIT", 0.05)
+    made = Studio(slow)
+    with pytest.raises(gr.Error, match="longer than 60 seconds and was given up"):
+        Drawer(made).draw(recipe(slow, 1, num_images=4))
+    until(lambda: made.waiting == 0)
+
+
+def test_a_newer_request_replaces_the_one_before(slow, monkeypatch):
+    monkeypatch.setattr(Drawer, "_avatar", lambda _, recipe, drawn: drawn.image)
+    drawer = Drawer(Studio(slow))
+    with ThreadPoolExecutor(2) as threads:
+        older = threads.submit(drawer.draw, recipe(slow, 1), "visitor")
+        until(lambda: slow.asked)
+        newer = threads.submit(drawer.draw, recipe(slow, 2), "visitor")
+        with pytest.raises(CancelledError):
+            older.result(SECONDS)
+        slow.go.set()
+        assert newer.result(SECONDS).avatars == ["image 2"]
+    assert not drawer._latest

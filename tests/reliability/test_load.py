@@ -1,0 +1,56 @@
+"""The benchmark of many visitors, short, around a tiny model; and what operators look at."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+import gradio
+import torch
+
+from benchmarks import load
+
+
+def test_visitors_and_a_burst_without_an_error(site):
+    for record in (
+        asyncio.run(load.visitors(site.server.address, 5, 3)),
+        asyncio.run(load.burst(site.server.address, 40)),
+    ):
+        assert record.errors == []
+        assert "0 errors" in load.report(record, 1)
+    assert len(record.seconds["generate"]) == 40
+
+
+def test_memory_stays_flat(site):
+    """Far too short to prove it: a leak of a picture per request would show."""
+    record, memory = asyncio.run(load.soak(site.server, 60, warm_up=60))
+    assert record.errors == []
+    assert memory[-1] - memory[0] < 40  # MiB
+
+
+def test_health_says_what_runs(site):
+    before = site.get("/health").json()
+    assert site.draw(seed=time.monotonic_ns() % 2**32)[0] == "complete"
+    after = site.get("/health").json()
+    assert after.pop("drawn") == before["drawn"] + 1
+    assert after.pop("uptime_seconds") >= 0
+    assert after == {
+        "status": "ok",
+        "model": "model0",
+        "backend": "torch",
+        "device": "cpu",
+        "waiting": 0,
+        "versions": {"gradio": gradio.__version__, "torch": torch.__version__},
+    }
+
+
+def test_every_drawing_is_one_line_of_the_log_about_nobody(site):
+    site.draw(hair=42, seed=987654321)
+    lines = [line for line in site.server.log().splitlines() if "event=drawn" in line]
+    pattern = (
+        r"time=\S+ \S+ level=INFO logger=ui.studio event=drawn images=\d+ steps=\d+ guidance=\S+ "
+        r"sampler=\S+ seconds=\d+\.\d{3} waited=\d+\.\d{3} waiting=\d+"
+    )
+    assert lines and all(re.fullmatch(pattern, line) for line in lines)
+    assert "987654321" not in site.server.log() and "127.0.0.1 " not in site.server.log()

@@ -1,0 +1,98 @@
+"""The model at work: guidance, dragged and as a sheet, and the film strip."""
+
+from __future__ import annotations
+
+import re
+
+from tests.ui.browsing import expect, recipe, redrawn, show, shown
+from tests.ui.pictures import opened
+
+
+def test_the_guidance_sheet(visit):
+    page = visit("hair=12&seed=7")
+    show(page, "Drawing")
+    options = page.locator("#guidance input")
+    assert options.evaluate_all("all => all.map((one) => one.value)") == list("0123456789")
+    addresses = page.locator("#guidance img").evaluate_all("all => all.map((i) => i.src)")
+    assert len(set(addresses)) == 10
+    assert len({re.sub("guidance_scale=\\d+", "", address) for address in addresses}) == 1
+    pictures = {page.request.get(address).body() for address in addresses}
+    assert len({opened(content).tobytes() for content in pictures}) == 10
+    expect(page.locator("#guidance [value='1']")).to_be_checked()
+    with redrawn(page):
+        page.locator("#guidance label").filter(has=page.locator("[value='4']")).click()
+    assert recipe(page)["guidance_scale"] == "4"
+    expect(page.get_by_label("number input for Guidance scale")).to_have_value("4")
+    expect(page.locator("#guidance [value='4']")).to_be_checked()
+
+
+def test_dragging_the_slider(visit):
+    """The picture follows while it is dragged; only where it is let go can be undone."""
+    page = visit("hair=12&seed=7")
+    show(page, "Drawing")
+    before = shown(page)
+    slider = page.get_by_role("slider", name=re.compile("Guidance scale"))
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for share in (0.3, 0.5, 0.7):
+        page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+        page.wait_for_timeout(30)
+    page.wait_for_function("old => document.querySelector('#result img').src !== old", arg=before)
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    assert 8.5 < float(recipe(page)["guidance_scale"]) < 9.5
+    page.wait_for_timeout(500)  # a preview that comes late must not win
+    assert 8.5 < float(recipe(page)["guidance_scale"]) < 9.5
+    with redrawn(page):
+        page.get_by_role("button", name="Undo").click()
+    assert recipe(page)["guidance_scale"] == "1"
+    assert shown(page) == before
+
+
+WATCH = """() => {
+  window.seen = [];
+  new MutationObserver(() => {
+    const index = [...document.querySelectorAll("#film li")].findIndex((li) => li.matches(".now"));
+    if (index >= 0 && window.seen.at(-1) !== index) window.seen.push(index);
+  }).observe(document.querySelector("#film"), { subtree: true, childList: true, attributes: true });
+}"""
+TWICE = """(button) => {
+  const said = [button.textContent];
+  for (let i = 0; i < 2; i++) { button.click(); said.push(button.textContent); }
+  return said;
+}"""
+
+
+def test_the_film_strip(page):
+    """It plays once from noise to picture; then any frame can be looked at."""
+    show(page, "Drawing")
+    page.evaluate(WATCH)
+    page.get_by_role("button", name="Show how it is drawn").click()
+    frames, play = page.locator("#film li"), page.locator("#film [data-play]")
+    expect(frames).to_have_count(13)
+    assert len(set(frames.locator("img").evaluate_all("all => all.map((i) => i.src)"))) >= 24
+    assert frames.all_inner_texts()[-1].strip() == "100%"
+    expect(frames.last).to_have_class("now")
+    expect(play).to_have_text("Play")
+    assert page.evaluate("seen") == list(range(13))
+    screen = page.locator("#film .screen img")
+    assert screen.get_attribute("src") == frames.last.locator("img").first.get_attribute("src")
+    assert play.evaluate(TWICE) == ["Play", "Stop", "Play"]
+    frames.nth(5).click()
+    expect(frames.nth(5)).to_have_class("now")
+    assert screen.get_attribute("src") == frames.nth(5).locator("img").first.get_attribute("src")
+
+
+def test_who_wants_no_motion_gets_the_last_frame(page):
+    page.emulate_media(reduced_motion="reduce")
+    show(page, "Drawing")
+    page.get_by_role("button", name="Show how it is drawn").click()
+    frames = page.locator("#film li")
+    expect(frames.last).to_have_class("now")
+    expect(page.locator("#film [data-play]")).to_have_text("Play")
+    page.wait_for_timeout(600)
+    expect(page.locator("#film li.now")).to_have_count(1)
+    expect(frames.last).to_have_class("now")

@@ -1,0 +1,87 @@
+"""Seed, number of images, and what goes wrong."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+
+from tests.ui.browsing import (
+    download,
+    expect,
+    picture,
+    press,
+    recipe,
+    redrawn,
+    seed,
+    show,
+    shown,
+    toast,
+)
+from tests.ui.pictures import opened
+
+
+def number(page, label):
+    return page.get_by_label(f"number input for {label}")
+
+
+def test_the_seed_is_new_each_time_unless_it_is_kept(page):
+    show(page, "Drawing")
+    first, kept = shown(page), seed(page).input_value()
+    press(page, "Generate")
+    assert shown(page) != first
+    expect(seed(page)).not_to_have_value(kept)
+    with redrawn(page):
+        seed(page).fill(kept)
+    assert shown(page) == first
+    expect(page.get_by_label("Keep this seed")).to_be_checked()
+    number(page, "Steps").fill("2")
+    with redrawn(page):
+        number(page, "Steps").blur()
+    page.get_by_role("button", name="Generate", exact=True).click()
+    page.wait_for_timeout(500)
+    assert recipe(page)["seed"] == kept
+    page.get_by_label("Keep this seed").uncheck()
+    press(page, "Generate")
+    assert recipe(page)["seed"] != kept
+
+
+def test_several_images_are_picked_by_thumbnail(page):
+    show(page, "Drawing")
+    with redrawn(page):
+        number(page, "Number of images").fill("3")
+        number(page, "Number of images").blur()
+    radios = page.locator("#result input[type=radio]")
+    expect(radios).to_have_count(3)
+    first = shown(page)
+    page.get_by_role("radio", name="Avatar 1 of 3").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Avatar 2 of 3")).to_be_checked()
+    assert picture(page).count() == 1
+    assert shown(page) != first
+    second = int(recipe(page)["seed"]) + 1
+    links = page.locator("figcaption:visible")
+    assert download(page, links.get_by_text("Download PNG"))[0] == f"avatar-{second}.png"
+    name, content = download(page, links.get_by_text("All 3"))
+    assert name == f"avatars-{second - 1}.zip"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == [f"avatar-{second - 1 + i}.png" for i in range(3)]
+        assert all(opened(archive.read(n)).size == (64, 64) for n in archive.namelist())
+    # The sheets of thumbnails follow the picked one.
+    expect(page.locator("#guidance img").first).to_have_attribute(
+        "src", re.compile(f"seed={second}&")
+    )
+
+
+def test_a_mistake_is_told_in_a_sentence(page):
+    show(page, "Drawing")
+    before = page.url
+    seed(page).fill("-5")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(toast(page).first).to_contain_text(
+        "seed must be a whole number from 0 to 4294967295, not -5"
+    )
+    assert page.url == before
+    with redrawn(page):
+        seed(page).fill("5")
+    assert recipe(page)["seed"] == "5"

@@ -1,0 +1,111 @@
+"""Recipes: there and back through links and files, and what is wrong in them."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avatar_model import ANY
+from avatar_model.arguments import MAX_SEED
+from avatar_model.attributes import NAMES
+from avatar_model.samplers import SAMPLERS
+from ui.recipe import MAX_IMAGES, MAX_STEPS, SETTINGS, Recipe
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+GARBAGE = st.dictionaries(
+    st.sampled_from((*NAMES, *SETTINGS)) | st.text(max_size=20), JSON | st.text(), max_size=6
+)
+
+
+def recipes(pipeline):
+    """Any recipe of this model."""
+    offered = [[ANY, *(v for _, v in pipeline.vocabulary.offered(name))] for name in NAMES]
+    return st.builds(
+        Recipe,
+        looks=st.tuples(*(st.sampled_from(values) for values in offered)),
+        seed=st.integers(0, MAX_SEED),
+        guidance_scale=st.integers(0, 100).map(lambda tenths: tenths / 10),
+        num_inference_steps=st.integers(1, MAX_STEPS),
+        sampler=st.sampled_from(sorted(SAMPLERS)),
+        num_images=st.integers(1, MAX_IMAGES),
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(data=st.data())
+def test_there_and_back(pipeline, data):
+    """Through JSON and through an address."""
+    recipe = data.draw(recipes(pipeline))
+    assert Recipe.parse(pipeline, json.loads(json.dumps(recipe.values()))) == recipe
+    query = dict(parse_qsl(recipe.query(), strict_parsing=True))
+    assert Recipe.parse(pipeline, query) == recipe
+    assert Recipe.parse_leniently(pipeline, query) == (recipe, [])
+
+
+@settings(deadline=None, max_examples=150)
+@given(values=GARBAGE)
+def test_garbage_is_a_value_error_and_leniently_a_note(pipeline, values):
+    recipe, notes = Recipe.parse_leniently(pipeline, values)
+    assert Recipe.parse(pipeline, recipe.values()) == recipe
+    assert all(note and "\n" not in note and len(note) < 400 for note in notes)
+    try:
+        assert Recipe.parse(pipeline, values) == recipe
+        assert not notes
+    except ValueError as error:
+        assert notes or "there is no parameter" in str(error)
+
+
+def test_what_is_left_out(pipeline):
+    recipe = Recipe.parse(pipeline, {"hair": None, "seed": None})
+    assert set(recipe.looks) == {ANY}
+    assert (recipe.seed, recipe.num_images) == (0, 1)
+    assert recipe.num_inference_steps == pipeline.defaults["num_inference_steps"]
+    assert "num_images" not in recipe.values() and "hair" not in recipe.values()
+
+
+def test_leniently_only_the_wrong_is_left_out(pipeline):
+    values = {"hair": "12", "glasses": "999", "seed": "5", "steps": "9", "guidance_scale": "x"}
+    recipe, notes = Recipe.parse_leniently(pipeline, values)
+    assert dict(zip(NAMES, recipe.looks, strict=True)) == {
+        name: 12 if name == "hair" else ANY for name in NAMES
+    }
+    assert (recipe.seed, recipe.guidance_scale) == (5, 1)
+    assert [note.split()[0] for note in notes] == ["glasses", "guidance_scale"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_images", MAX_IMAGES + 1),
+        ("num_inference_steps", MAX_STEPS + 1),
+        ("guidance_scale", 10.1),
+        ("seed", MAX_SEED + 1),
+        ("seed", 1.5),
+        ("sampler", "magic"),
+        ("hare", 1),
+    ],
+)
+def test_the_culprit_is_named(pipeline, name, value):
+    with pytest.raises(ValueError, match=name):
+        Recipe.parse(pipeline, {name: value})
+
+
+def test_one_of_several(pipeline):
+    recipe = Recipe.parse(pipeline, {"seed": MAX_SEED, "num_images": 3, "hair": 5})
+    single = recipe.single(2, dict.fromkeys(NAMES, 0))
+    assert (single.seed, single.num_images, set(single.looks)) == (1, 1, {0})
+
+
+def test_with_value(pipeline):
+    recipe = Recipe.parse(pipeline, {"hair": 5})
+    other = recipe.with_value("glasses", 3).with_value("guidance_scale", 2.0)
+    changed = {"hair": 5, "glasses": 3, "guidance_scale": 2.0}
+    assert other.values() == recipe.values() | changed

@@ -1,0 +1,72 @@
+"""The model at work: a film strip of the shown avatar from noise to picture, with Play."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import gradio as gr
+from PIL import Image
+
+from avatar_model.attributes import NAMES
+from avatar_model.film import FilmFrame, film
+
+from .drawing import errors_as_sentences
+from .memory import Memory
+from .recipe import Recipe
+from .studio import Studio
+
+STEPS = 12
+
+
+def make_film(studio: Studio, memory: gr.JSON) -> None:
+    """A button, and the strip below it."""
+    button = gr.Button("Show how it is drawn", size="sm", elem_id="show-film")
+    strip = gr.HTML(
+        apply_default_css=False,
+        elem_id="film",
+        js_on_load=(Path(__file__).parent / "film.js").read_text(encoding="utf-8"),
+    )
+
+    def show(remembered: Any) -> str:
+        with errors_as_sentences():
+            values = dict(parse_qsl(Memory.parse(remembered).picked_query()))
+            recipe, _ = Recipe.parse_leniently(studio.pipeline, values)
+            with studio.pipeline_alone() as pipeline:
+                frames = film(
+                    pipeline,
+                    dict(zip(NAMES, recipe.looks, strict=True)),
+                    seed=recipe.seed,
+                    guidance_scale=recipe.guidance_scale,
+                    sampler=recipe.sampler,
+                    num_inference_steps=max(recipe.num_inference_steps, STEPS),
+                )
+        return film_html(frames)
+
+    button.click(show, memory, strip, api_visibility="private")
+
+
+def film_html(frames: list[FilmFrame]) -> str:
+    """Every step: what the sampler has, and below it what the model takes that for."""
+    steps = "".join(
+        f'<li><span class="paper">{_img(frame.noisy)}</span>'
+        f'<span class="paper">{_img(frame.estimate)}</span>{1 - frame.t:.0%}</li>'
+        for frame in frames
+    )
+    return (
+        '<div class="film"><div class="screen paper"><img alt="The avatar being drawn"></div><div>'
+        '<button type="button" data-play>Play</button><p>Above, the noise on its way to a picture; '
+        "below, what the model at that moment takes it for.</p></div>"
+        f'<ol tabindex="0" aria-label="Steps">{steps}</ol></div>'
+    )
+
+
+def _img(image: Image.Image) -> str:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    source = escape(f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}")
+    return f'<img width="64" height="64" alt="" src="{source}">'

@@ -1,0 +1,92 @@
+"""One batch: recipes that differ only in looks and seed, drawn together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+
+from avatar_model.attributes import NAMES
+from avatar_model.pipeline import AvatarOutput
+
+from .recipe import Recipe
+
+OUT_OF_MEMORY = (
+    "not enough memory",  # torch
+    "can't allocate memory",
+    "could not create a",  # primitive or memory: oneDNN, which torch's convolutions come from
+    "bad allocation",  # ONNX Runtime
+    "Failed to allocate",
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One avatar: its picture and what "Any" became."""
+
+    image: Image.Image
+    values: dict[str, int]
+
+
+def kind(recipe: Recipe) -> Hashable:
+    """Equal for recipes that can be in one batch."""
+    return recipe.num_inference_steps, recipe.guidance_scale, recipe.sampler
+
+
+def evaluations(recipe: Recipe) -> int:
+    """Of the network, for one image."""
+    return recipe.num_inference_steps * (1 if recipe.guidance_scale == 1 else 2)
+
+
+def draw_batch(
+    sample: Callable[..., AvatarOutput], recipes: Sequence[Recipe], after_step: Callable[[], None]
+) -> list[Drawn]:
+    """Draw recipes of one image and one kind; in halves if memory is short.
+
+    Args:
+        sample: the pipeline, or what calls it.
+        after_step: called after every step; what it raises ends the batch.
+
+    Raises:
+        Exception: whatever the pipeline raises; for want of memory, if not even one fits.
+    """
+
+    def callback(*_: Any) -> None:
+        after_step()
+
+    try:
+        output = sample(
+            [dict(zip(NAMES, recipe.looks, strict=True)) for recipe in recipes],
+            seed=[recipe.seed for recipe in recipes],
+            num_inference_steps=recipes[0].num_inference_steps,
+            guidance_scale=recipes[0].guidance_scale,
+            sampler=recipes[0].sampler,
+            callback=callback,
+        )
+        return [Drawn(i, v) for i, v in zip(output.images, output.attributes, strict=True)]
+    except Exception as error:
+        if len(recipes) == 1 or not _out_of_memory(error):
+            raise
+    # Outside of the handler: the error's traceback holds the tensors that were too many.
+    half = len(recipes) // 2
+    logger.warning("event=out_of_memory images=%d next=%d", len(recipes), half)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return [
+        drawn
+        for part in (recipes[:half], recipes[half:])
+        for drawn in draw_batch(sample, part, after_step)
+    ]
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether it was: on the CPU nobody has a type of their own for it."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
+        words in str(error) for words in OUT_OF_MEMORY
+    )

@@ -1,0 +1,37 @@
+"""Who asks: where from, and whether anybody still listens.
+
+The one place that looks into Gradio, which ends a stream whose reader has gone but lets the
+function go on. Addresses are compared, never written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradio.context import LocalContext
+
+
+def client_of(request: Any) -> str:
+    """Where a request of Starlette's or Gradio's comes from; "" if that is not known.
+
+    Behind a proxy, as on a Space, the connection says little: what it forwards for is added. That
+    can be forged, so it serves to share fairly and not to keep anybody out.
+    """
+    if request is None or not getattr(request, "client", None):
+        return ""
+    return f"{request.client.host} {request.headers.get('x-forwarded-for', '')[:200]}"
+
+
+def current_client() -> str:
+    """Who has caused the event that this thread works on."""
+    return client_of(LocalContext.request.get(None))
+
+
+def current_listener() -> Callable[[], bool]:
+    """A function that tells whether anybody waits for the event that this thread works on."""
+    blocks, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    if blocks is None or event_id is None:
+        return lambda: True
+    event = blocks._queue.event_ids_to_events.get(event_id)
+    return lambda: event is None or event.alive

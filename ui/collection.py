@@ -1,0 +1,176 @@
+"""Saved avatars, kept in the visitor's browser; morphs between them; and contact sheets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html import escape
+from itertools import pairwise
+from typing import Any
+from urllib.parse import parse_qsl
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from avatar_model import ANY
+from avatar_model.animation import animate
+from avatar_model.attributes import NAMES
+
+from .contact_sheets import MAX_SHEET, draw_contact_sheet
+from .drawing import Drawer, errors_as_sentences, random_seed
+from .memory import Memory
+from .recipe import Recipe
+from .served_files import serve
+from .sheets import locked_looks
+from .studio import Studio
+
+MAX_SAVED = 24
+MORPH_FRAMES = 16
+"""From one avatar to the next; as many as the page draws at once for anybody."""
+MAX_MORPHED = 4
+GIF_SCALE = 4
+
+
+def make_saved() -> gr.BrowserState:
+    """Where saved avatars are kept; outside of all tabs, because Gradio makes those when opened."""
+    # A fixed key: a random one would forget everything when the server restarts.
+    return gr.BrowserState([], storage_key="saved-avatars", secret="not a secret")
+
+
+def make_collection(
+    page: gr.Blocks,
+    drawer: Drawer,
+    saved: gr.BrowserState,
+    memory: gr.JSON,
+    result: gr.HTML,
+    board: gr.HTML,
+) -> gr.HTML:
+    """Lay the panel out. Returns the strip of saved avatars, which can be selected."""
+    studio = drawer.studio
+    strip = gr.HTML(
+        strip_html([]), apply_default_css=False, elem_id="saved", js_on_load=STRIP_SCRIPT
+    )
+    with gr.Row():
+        morph = gr.Button("Morph between the saved", size="sm")
+        forget = gr.Button("Forget the saved", size="sm")
+    moving = gr.HTML(apply_default_css=False, elem_id="morph")
+    with gr.Row():
+        count = gr.Slider(
+            4,
+            MAX_SHEET,
+            value=24,
+            step=1,
+            label="Random avatars on a sheet",
+            info="Locked looks are the same on all, the others differ.",
+            min_width=260,
+            elem_id="sheet-count",
+        )
+        draw_sheet = gr.Button("Draw a sheet", size="sm", min_width=120)
+    sheet = gr.Image(
+        format="png",
+        label="Sheet",
+        show_label=False,
+        visible=False,
+        interactive=False,
+        elem_id="sheet-of-many",
+    )
+
+    def load(kept: Any) -> str:
+        return strip_html(_valid(studio, kept))
+
+    def show_morph(kept: Any) -> str:
+        recipes = _valid(studio, kept)[-MAX_MORPHED:]
+        if len(recipes) < 2:
+            gr.Warning("Save at least two avatars first.", title="Nothing to morph")
+            return ""
+        with errors_as_sentences():
+            frames = morph_frames(studio, recipes)
+            return morph_html(frames)
+
+    def show_sheet(remembered: Any, locked: Any, number: int) -> Any:
+        with errors_as_sentences():
+            query = Memory.parse(remembered).picked_query()
+            recipe, _ = Recipe.parse_leniently(studio.pipeline, dict(parse_qsl(query)))
+            looks = drawn_looks(studio, recipe)
+            kept = locked_looks(locked)
+            fixed = tuple(looks[name] if name in kept else ANY for name in NAMES)
+            recipe = replace(recipe, looks=fixed, seed=random_seed(), num_images=1)
+            image = draw_contact_sheet(drawer, recipe, int(number))
+        return gr.update(value=image, visible=True)
+
+    private: dict[str, Any] = {"api_visibility": "private"}
+    show = {"fn": load, "inputs": saved, "outputs": strip, "queue": False, **private}
+    page.load(**show)
+    result.apply(None, saved, saved, js=SAVE, **private).then(**show)
+    forget.click(lambda: ([], strip_html([])), None, [saved, strip], queue=False, **private)
+    morph.click(show_morph, saved, moving, **private)
+    draw_sheet.click(show_sheet, [memory, board, count], sheet, **private)
+    return strip
+
+
+SAVE = f"""(saved) => {{
+  const figure = [...document.querySelectorAll("#result figure")].find((f) => f.offsetParent);
+  const query = figure.dataset.recipe;
+  return [[...saved.filter((other) => other !== query), query].slice(-{MAX_SAVED})];
+}}"""
+"""In the browser, where the saved avatars are: no answer from the server can lose one."""
+STRIP_SCRIPT = """element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) trigger("select", { ...button.dataset });
+});"""
+
+
+def strip_html(recipes: list[Recipe]) -> str:
+    """Buttons with the saved avatars; a click brings one back."""
+    if not recipes:
+        return "<p>Nothing saved yet: press Save below an avatar you like.</p>"
+    return "".join(
+        f'<button type="button" class="paper" data-recipe="{escape(r.query())}" '
+        f'aria-label="Saved avatar {i}"><img loading="lazy" width="64" height="64" alt="" '
+        f'src="avatar.png?{escape(r.query())}&amp;size=64"></button>'
+        for i, r in enumerate(recipes, start=1)
+    )
+
+
+def morph_frames(studio: Studio, recipes: list[Recipe]) -> list[Image.Image]:
+    """All frames from the first recipe through the others to the last."""
+    frames: list[Image.Image] = []
+    for start, end in pairwise(recipes):
+        # The draw of "Any" belongs to a recipe's own seed, the noise to the first one's.
+        looks = [drawn_looks(studio, recipe) for recipe in (start, end)]
+        with studio.pipeline_alone() as pipeline:
+            part = pipeline.morph(*looks, num_frames=MORPH_FRAMES, seed=recipes[0].seed)
+        frames += part[1:] if frames else part
+    return frames
+
+
+def drawn_looks(studio: Studio, recipe: Recipe) -> dict[str, int]:
+    """What the looks of a recipe of one image are, "Any" resolved."""
+    looks = dict(zip(NAMES, recipe.looks, strict=True))
+    return studio.pipeline.vocabulary.draw(looks, np.random.default_rng(recipe.seed))
+
+
+def morph_html(frames: list[Image.Image]) -> str:
+    """The animation and links to it as two files; they stay on the server for an hour."""
+    files = {
+        kind: serve(animate(frames, kind, scale=GIF_SCALE, ping_pong=True), f"avatar-morph.{kind}")
+        for kind in ("webp", "gif")
+    }
+    addresses = {kind: escape(f"gradio_api/file={path}") for kind, path in files.items()}
+    links = "".join(
+        f'<a download href="{address}">Download {kind.upper()}</a>'
+        for kind, address in addresses.items()
+    )
+    return (
+        f'<figure><div class="paper"><img alt="A morph between the saved avatars" width="256" '
+        f'height="256" src="{addresses["webp"]}"></div><figcaption>{links}</figcaption></figure>'
+    )
+
+
+def _valid(studio: Studio, kept: Any) -> list[Recipe]:
+    """What the browser has kept, which may be old or forged."""
+    queries = [q for q in kept if isinstance(q, str)] if isinstance(kept, list) else []
+    return [
+        Recipe.parse_leniently(studio.pipeline, dict(parse_qsl(q[:2000])))[0]
+        for q in queries[-MAX_SAVED:]
+    ]

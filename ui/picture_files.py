@@ -1,0 +1,330 @@
+"""A finished avatar as a file to take away: PNG, WebP or SVG, with its recipe inside.
+
+The recipe (what the avatar was drawn with) travels in the file's metadata, so that the file alone
+is enough to draw the same avatar again: a PNG text chunk, the EXIF description of a WebP, the
+``<metadata>`` of an SVG.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape, unescape
+
+import numpy as np
+import vtracer
+from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter
+
+from avatar_model.images import to_pil
+
+FORMATS = ("png", "webp", "svg")
+SIZES = (64, 256, 512, 1024)
+STYLES = ("smooth", "crisp")
+SHAPES = ("square", "circle")
+
+RECIPE_KEY = "avatar-recipe"
+MAX_RECIPE = 16 * 1024
+"""Characters of JSON; ours have about 500."""
+MAX_FILE = 32 * 1024 * 1024
+"""Bytes; a larger file is not searched for a recipe. Our largest has about 1 MB."""
+
+_IMAGE_DESCRIPTION = 0x010E  # EXIF 2.32, table 4
+_MIME_TYPES = {"png": "image/png", "webp": "image/webp", "svg": "image/svg+xml"}
+_NUMBER = r"\s*(\d{1,3}(?:\.\d{1,20})?)\s*"
+_RGBA = re.compile(rf"rgba?\({_NUMBER},{_NUMBER},{_NUMBER}(?:,{_NUMBER})?\)")
+_SVG_RECIPE = re.compile(rf'<metadata id="{RECIPE_KEY}">([^<]{{0,{2 * MAX_RECIPE}}})</metadata>')
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What kind of file.
+
+    Attributes:
+        format: one of ``FORMATS``.
+        size: one of ``SIZES``, the side in pixels; of an SVG, its nominal width and height.
+        style: how 64 pixels become more: "smooth" or "crisp" (every pixel a square). An SVG is
+            drawn from outlines and has no style.
+        background: None (transparent) or a colour, kept as "#rrggbb"; "#rgb" and the
+            "rgba(r, g, b, 1)" of Gradio's ColorPicker are understood.
+        shape: "square", or "circle": cut out the largest circle.
+
+    Raises:
+        ValueError: one sentence that names the parameter and what is allowed.
+    """
+
+    format: str = "png"
+    size: int = 512
+    style: str = "smooth"
+    background: str | None = None
+    shape: str = "square"
+
+    def __post_init__(self) -> None:
+        _check("format", self.format, FORMATS)
+        _check("size", self.size, SIZES)
+        _check("style", self.style, STYLES)
+        _check("shape", self.shape, SHAPES)
+        if self.background is not None:
+            # The only way to set a field of a frozen dataclass.
+            object.__setattr__(self, "background", _hex_colour(self.background))
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str]) -> FileOptions:
+        """From strings, such as a URL's query; what is missing or empty is the default.
+
+        Names that are no option are left alone: the recipe may stand in the same query.
+        """
+        given: dict[str, Any] = {
+            name: values[name] for name in cls.__dataclass_fields__ if values.get(name)
+        }
+        if re.fullmatch(r"[0-9]{1,4}", given.get("size", "")):
+            given["size"] = int(given["size"])
+        return cls(**given)
+
+
+def mime_type(options: FileOptions) -> str:
+    """Such as ``image/png``."""
+    return _MIME_TYPES[options.format]
+
+
+def suffix(options: FileOptions) -> str:
+    """How the file's name ends, such as ``.png``."""
+    return f".{options.format}"
+
+
+def _check(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    # 64.0 and True would pass ``in``, and True is no size.
+    if not any(value == a and type(value) is type(a) for a in allowed):
+        choices = ", ".join(map(str, allowed[:-1]))
+        raise ValueError(f"{name} must be {choices} or {allowed[-1]}, not {str(value)[:40]!r}")
+
+
+def _hex_colour(value: Any) -> str:
+    """ "#rgb", "#rrggbb" or "rgb(a)(...)" as "#rrggbb" in lower case."""
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", text):
+        return "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(text))
+    if match := _RGBA.fullmatch(text):
+        *levels, alpha = (float(n or 1) for n in match.groups())
+        if max(levels) <= 255 and alpha == 1:
+            return "#{:02x}{:02x}{:02x}".format(*(round(n) for n in levels))
+    raise ValueError(
+        "background must be an opaque colour such as #ffcc00, or be left out for a transparent "
+        f"one, not {str(value)[:40]!r}"
+    )
+
+
+def encode(
+    image: Image.Image, options: FileOptions, recipe: Mapping[str, Any] | None = None
+) -> bytes:
+    """The content of the file.
+
+    Args:
+        image: an avatar as the pipeline draws it: 64x64, mode RGBA.
+        options: what kind of file.
+        recipe: stored in the file; must survive JSON. ``read_recipe`` finds it again.
+
+    Raises:
+        ValueError: an image of another size or mode, or a recipe that JSON cannot hold or that is
+            longer than ``MAX_RECIPE``.
+        TypeError: a recipe with something in it that JSON has no word for.
+    """
+    if image.mode != "RGBA" or image.width != image.height:
+        raise ValueError(f"an avatar is square and RGBA, not {image.size} {image.mode}")
+    text = None
+    if recipe is not None:
+        text = json.dumps(dict(recipe), allow_nan=False, separators=(",", ":"))
+        if len(text) > MAX_RECIPE:
+            raise ValueError(f"the recipe has {len(text)} characters; at most {MAX_RECIPE} fit")
+    if options.format == "svg":
+        return _svg(image, options, text).encode()
+
+    picture = enlarge(image, options.size, options.style)
+    if options.background:
+        plain = Image.new("RGBA", picture.size, options.background)
+        picture = Image.alpha_composite(plain, picture)
+    if options.shape == "circle":
+        picture.putalpha(ImageChops.multiply(picture.getchannel("A"), _disc(options.size)))
+    elif options.background:
+        picture = picture.convert("RGB")
+    return _png(picture, text) if options.format == "png" else _webp(picture, options, text)
+
+
+def enlarge(image: Image.Image, size: int, style: str) -> Image.Image:
+    """A square RGBA picture at ``size`` x ``size`` pixels, mode RGBA; see ``FileOptions.style``.
+
+    Smooth is bicubic, sharpened by an unsharp mask about as wide as one old pixel: plain bicubic
+    and Lanczos look out of focus beyond 4x, and cartoons have no texture that sharpening could
+    harm. All in premultiplied alpha, so that transparent pixels lend no colour to the edge.
+    """
+    if size == image.width:
+        return image.copy()
+    if style == "crisp":
+        return image.resize((size, size), Image.Resampling.NEAREST)
+    scale = size / image.width
+    large = image.convert("RGBa").resize((size, size), Image.Resampling.BICUBIC)
+    sharpen = ImageFilter.UnsharpMask(radius=0.6 * scale, percent=100, threshold=0)
+    # Pillow filters no "RGBa" as a whole.
+    channels = [channel.filter(sharpen) for channel in large.split()]
+    return to_pil(np.dstack([np.asarray(channel) for channel in channels]))
+
+
+def _disc(size: int) -> Image.Image:
+    """Mode L, 255 inside the largest circle; drawn 4 times as large for soft edges."""
+    large = Image.new("L", (4 * size, 4 * size))
+    ImageDraw.Draw(large).ellipse((0, 0, 4 * size - 1, 4 * size - 1), fill=255)
+    return large.resize((size, size), Image.Resampling.BOX)
+
+
+def _png(picture: Image.Image, recipe: str | None) -> bytes:
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    if recipe is not None:
+        info.add_text(RECIPE_KEY, recipe)
+    out = io.BytesIO()
+    picture.save(out, "PNG", pnginfo=info)
+    return out.getvalue()
+
+
+def _webp(picture: Image.Image, options: FileOptions, recipe: str | None) -> bytes:
+    exif = Image.Exif()
+    if recipe is not None:
+        # EXIF has a fixed set of names, so ours goes inside.
+        exif[_IMAGE_DESCRIPTION] = f'{{"{RECIPE_KEY}":{recipe}}}'
+    # Squares of one colour must stay so, and are smaller lossless anyway.
+    lossless = options.style == "crisp" or options.size == 64
+    out = io.BytesIO()
+    picture.save(out, "WEBP", lossless=lossless, quality=90, exif=exif)
+    return out.getvalue()
+
+
+TRACE_SCALE = 5
+"""Outlines are found in the avatar enlarged so much: finer makes bigger files, coarser kinks."""
+PALETTE_SIZE = 24
+SAME_COLOUR = 10
+DISTINCT_COLOUR = 36
+"""Distances in RGB, 0..441: up to the first, colours are one fill and its noise; a fill nearer to
+a more common one than the second would only make bands along edges."""
+
+
+def _svg(image: Image.Image, options: FileOptions, recipe: str | None) -> str:
+    side = TRACE_SCALE * image.width
+    paths = _outlines(image)
+    shape = f'<rect width="{side}" height="{side}"'
+    if options.shape == "circle":
+        shape = f'<circle cx="{side / 2:g}" cy="{side / 2:g}" r="{side / 2:g}"'
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{options.size}" height="{options.size}" '
+        f'viewBox="0 0 {side} {side}">'
+    ]
+    if recipe is not None:
+        lines.append(f'<metadata id="{RECIPE_KEY}">{escape(recipe)}</metadata>')
+    if options.background:
+        lines.append(f'{shape} fill="{options.background}"/>')
+    lines += [
+        f'<clipPath id="avatar-shape">{shape}/></clipPath>',
+        '<g clip-path="url(#avatar-shape)">',
+        *paths,
+        "</g>",
+        "</svg>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _outlines(image: Image.Image) -> list[str]:
+    """The avatar's areas of one colour as ``<path>`` elements, the lowest first.
+
+    vtracer alone merges skin and hair or, told not to, writes 200 kB of bands where antialiasing
+    mixed two colours. So it is given few colours, each of them flat and far from the others.
+    """
+    palette = _palette(image)
+    if not len(palette):
+        return []
+    side = TRACE_SCALE * image.width
+    large = np.asarray(enlarge(image, side, "smooth")).astype(np.float32)
+    opaque = large[..., 3] >= 128  # an outline is either there or not
+    nearest = _distances(large[..., :3][opaque], palette).argmin(axis=1)
+    # vtracer only heeds transparency when enough of the picture has it: a border always does.
+    flat = np.zeros((side + 2, side + 2, 4), dtype=np.uint8)
+    flat[1:-1, 1:-1][opaque, :3] = palette.round()[nearest]
+    flat[1:-1, 1:-1, 3] = np.where(opaque, 255, 0)
+    png = io.BytesIO()
+    Image.fromarray(flat).save(png, "PNG", compress_level=1)
+    traced = vtracer.convert_raw_image_to_svg(
+        png.getvalue(),
+        img_format="png",
+        colormode="color",
+        hierarchical="stacked",  # areas lie on each other, so no gaps show between them
+        mode="polygon",  # at this scale as smooth as splines, in half the bytes
+        filter_speckle=TRACE_SCALE,  # nothing smaller than a pixel of the avatar
+        color_precision=8,
+        layer_difference=0,
+        path_precision=0,
+    )
+    border = re.compile(r"translate\((-?\d+),(-?\d+)\)")
+    return [
+        border.sub(lambda m: f"translate({int(m[1]) - 1},{int(m[2]) - 1})", path).replace(" L", " ")
+        for path in re.findall(r"<path[^>]*>", traced)
+    ]
+
+
+def _palette(image: Image.Image) -> np.ndarray:
+    """The fills of an avatar, the most common first: float32 [K, 3], K <= ``PALETTE_SIZE``."""
+    pixels = np.asarray(image).reshape(-1, 4)
+    colours = pixels[pixels[:, 3] >= 128, :3].astype(np.float32)
+    distances = _distances(colours, colours)
+    alike = distances < SAME_COLOUR**2
+    left, popularity = np.ones(len(colours), dtype=bool), alike.sum(axis=1)
+    palette = []
+    while left.any() and len(palette) < PALETTE_SIZE:
+        best = int((popularity * left).argmax())
+        palette.append(colours[alike[best]].mean(axis=0))
+        left &= distances[best] >= DISTINCT_COLOUR**2
+    return np.array(palette, dtype=np.float32).reshape(-1, 3)
+
+
+def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared, of float32 [N, 3] and [M, 3]: [N, M]."""
+    return (a**2).sum(axis=1)[:, None] - 2 * a @ b.T + (b**2).sum(axis=1)
+
+
+def read_recipe(content: bytes) -> dict[str, Any] | None:
+    """The recipe in a file that ``encode`` made; None if there is none, whatever the file is.
+
+    No pixel is decoded and no XML parsed, so nothing can unfold to more than the file. What is
+    found may come from anybody: check every name and value.
+    """
+    if len(content) > MAX_FILE:
+        return None
+    try:
+        if content.startswith((b"\x89PNG", b"RIFF")):
+            return _read_from_picture(content)
+        if match := _SVG_RECIPE.search(content.decode("utf-8")):
+            return _json_object(unescape(match[1]))
+    except Exception:  # Pillow's parsers raise a dozen kinds for damaged files
+        return None
+    return None
+
+
+def _read_from_picture(content: bytes) -> dict[str, Any] | None:
+    with Image.open(io.BytesIO(content), formats=["PNG", "WEBP"]) as picture:
+        if picture.format == "PNG":
+            return _json_object(picture.info.get(RECIPE_KEY))
+        described = _json_object(picture.getexif().get(_IMAGE_DESCRIPTION))
+        recipe = (described or {}).get(RECIPE_KEY)
+        return recipe if isinstance(recipe, dict) else None
+
+
+def _json_object(text: Any) -> dict[str, Any] | None:
+    if not isinstance(text, str) or len(text) > MAX_RECIPE + 100:
+        return None
+    value = json.loads(text, parse_constant=_no_constant)
+    return value if isinstance(value, dict) else None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

@@ -1,0 +1,53 @@
+// The result: the address bar follows the picture, links are copied, keys undo and redo, and a
+// picture dropped on the page is taken up.
+const shown = () => element.querySelector(".avatars");
+const link = () => {
+  const { query, home } = shown().dataset;
+  return `${home || location.origin + location.pathname}?${query}`;
+};
+const remember = () => {
+  const query = shown()?.dataset.query;
+  if (query) history.replaceState(history.state, "", `?${query}${location.hash}`);
+};
+watch("value", () => {
+  for (const input of element.querySelectorAll("input")) input.checked = input.hasAttribute("checked");
+  remember();
+});
+element.addEventListener("change", (event) => trigger("select", { pick: Number(event.target.value) }));
+element.addEventListener("click", async (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  const { keep, save } = button.dataset;
+  if (keep) return trigger("select", { keep });
+  const label = button.textContent;
+  if (save !== undefined) {
+    trigger("apply");
+    button.textContent = "Saved";
+  } else {
+    try {
+      await navigator.clipboard.writeText(link());
+      button.textContent = "Copied";
+    } catch {
+      window.prompt("The link to this avatar:", link()); // no permission, or not a secure page
+    }
+  }
+  setTimeout(() => { button.textContent = label; }, 1500);
+});
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.matches("input:not([type=radio], [type=checkbox], [type=range]), textarea");
+  if (typing || !(event.ctrlKey || event.metaKey) || event.altKey) return;
+  const key = event.key.toLowerCase();
+  const id = key === "z" ? (event.shiftKey ? "redo" : "undo") : key === "y" ? "redo" : null;
+  if (!id) return;
+  event.preventDefault();
+  document.getElementById(id).click();
+});
+// A picture may be dropped anywhere; the panel for it has its own place, which Gradio looks after.
+const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
+document.addEventListener("dragover", (event) => { if (carriesFile(event)) event.preventDefault(); });
+document.addEventListener("drop", async (event) => {
+  if (!carriesFile(event) || event.defaultPrevented || event.target.closest("#upload")) return;
+  event.preventDefault();
+  const { path } = await upload(event.dataTransfer.files[0]);
+  trigger("upload", { path });
+});
