@@ -11,10 +11,11 @@ TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org
 app: .venv/app
 	$(BIN)/python app.py
 
+# Two processes with a thread each: PyTorch's threads would wait for each other.
 test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 train-deps: .venv/train
 

@@ -114,7 +114,8 @@ def _tail(values: list[float]) -> tuple[float, float]:
 
 
 def _client() -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    # Uvicorn hangs up after 5 s without a request: by then nothing may be on its way to it.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2)
     return httpx.AsyncClient(limits=limits, timeout=TIMEOUT)
 
 

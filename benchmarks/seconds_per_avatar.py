@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import socket
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -28,51 +26,21 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from avatar_model import AvatarPipeline  # noqa: E402
+from benchmarks.app_server import running_app  # noqa: E402
 from benchmarks.measure import DEFAULT_MODEL, in_turns, machine, table  # noqa: E402
 
 COLD_START_GOAL = 8.0
 """Seconds."""
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-def connect(url: str, process: subprocess.Popen) -> Client:
-    """A client of the page as soon as it answers."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            return Client(url, verbose=False)
-        except Exception:  # whatever it is, the page is not up yet
-            time.sleep(0.1)
-    raise SystemExit("the page did not start")
-
-
 @contextmanager
 def started_page(model: str) -> Iterator[tuple[Client, float]]:
     """A client of a fresh page, and how many seconds it took until its first avatar."""
-    port = free_port()
     started = time.perf_counter()
-    page = subprocess.Popen(
-        [sys.executable, ROOT / "app.py", "--port", str(port)],
-        env={**os.environ, "AVATAR_MODEL": str(Path(model).resolve())},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        client = connect(f"http://127.0.0.1:{port}", page)
+    with running_app(Path(model).resolve()) as server:
+        client = Client(server.address, verbose=False)
         client.predict(seed=0, api_name="/generate")
         yield client, time.perf_counter() - started
-    finally:
-        page.terminate()
-        try:
-            page.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            page.kill()
-            page.wait()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

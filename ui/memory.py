@@ -58,7 +58,7 @@ class Memory:
         seed = values.get("seed", "")
         if seed.isdecimal():
             values["seed"] = str((int(seed) + self.picked) % (MAX_SEED + 1))
-        return urlencode(values)
+        return urlencode(values, errors="replace")
 
     def shows(self, query: str) -> Memory:
         """A new drawing; the one before can be undone."""

@@ -50,8 +50,13 @@ class Site:
     def draw(self, **values: Any) -> tuple[str, Any]:
         """The event ("complete" or "error") that ``/generate`` ends in, and its data."""
         _, text = self.generate(json.dumps(values))
-        event, _, data = text.strip().rpartition("event: ")[2].partition("\ndata: ")
-        return event, json.loads(data)
+        return last_event(text)
+
+
+def last_event(stream: str) -> tuple[str, Any]:
+    """Its name and data; before it are heartbeats if it took more than 15 s."""
+    name, _, data = stream.strip().rpartition("event: ")[2].partition("\ndata: ")
+    return name, json.loads(data)
 
 
 @pytest.fixture(scope="session")

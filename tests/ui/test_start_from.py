@@ -16,12 +16,13 @@ from tests.ui.browsing import (
     drop,
     expect,
     picture,
+    pixels,
     recipe,
     redrawn,
     show,
-    shown,
     toast,
 )
+from tests.ui.pictures import same
 from ui import start_from
 from ui.picture_files import MAX_FILE, FileOptions, encode
 
@@ -45,7 +46,7 @@ def avatar():
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "SVG"])
 def test_a_dropped_file_brings_its_avatar_back(visit, kind):
     page = visit("hair=12&seed=7&guidance_scale=2")
-    first, alt = shown(page), picture(page).get_attribute("alt")
+    first, alt = pixels(page), picture(page).get_attribute("alt")
     show(page, "Take away")
     page.get_by_label(kind, exact=True).check()
     page.get_by_label("Circle", exact=True).check()
@@ -55,7 +56,7 @@ def test_a_dropped_file_brings_its_avatar_back(visit, kind):
         page.get_by_role("button", name="Randomize", exact=True).click()
     with redrawn(page):
         drop(page, name, content)
-    assert shown(page) == first
+    assert same(pixels(page), first)
     assert picture(page).get_attribute("alt") == alt
     assert set(recipe(page)) == {*NAMES, "seed", "guidance_scale", "num_inference_steps", "sampler"}
     assert (recipe(page)["seed"], recipe(page)["guidance_scale"]) == ("7", "2")
@@ -65,7 +66,7 @@ def test_a_dropped_file_brings_its_avatar_back(visit, kind):
 
 def test_a_file_given_in_the_panel(visit):
     page = visit("hair=12&seed=7")
-    first = shown(page)
+    first = pixels(page)
     name, content = download(page, page.get_by_text("Download PNG"))
     with redrawn(page):
         page.get_by_role("button", name="Randomize", exact=True).click()
@@ -73,7 +74,7 @@ def test_a_file_given_in_the_panel(visit):
     given = page.locator("#upload input[type=file]")
     with redrawn(page):
         given.set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
-    assert shown(page) == first
+    assert same(pixels(page), first)
     # The panel is empty again, for the next one.
     expect(page.locator("#upload")).to_contain_text("Drop File Here")
     given.set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"})
