@@ -13,7 +13,7 @@ from .at_work import make_film
 from .collection import make_collection, make_saved
 from .controls import Controls, make_looks, make_settings
 from .drawing import Drawer
-from .endpoint import answer_unknown_parameter, make_attributes, make_generate, make_sheet
+from .endpoint import EXCEPTION_HANDLERS, make_attributes, make_generate, make_sheet
 from .handlers import Handlers, Views
 from .memory import Memory
 from .result import EMPTY_RESULT
@@ -33,7 +33,8 @@ CREDIT = (
     "Trained on Cartoon Set, © Google LLC, "
     '<a href="https://creativecommons.org/licenses/by/4.0/" rel="license">CC BY 4.0</a>'
 )
-QUEUE_SIZE = 64
+QUEUE_SIZE = 256
+"""Requests that wait for one of Gradio's 40 threads; the studio counts avatars by itself."""
 SHOW_PICTURE = """() => document.querySelector("#result figure").scrollIntoView({
   block: "nearest",
   behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
@@ -62,7 +63,7 @@ def launch_options(studio: Studio, model: str, mcp: bool = False) -> dict[str, A
         "run_history": False,
         "ssr_mode": False,
         "app_kwargs": {
-            "exception_handlers": {TypeError: answer_unknown_parameter},
+            "exception_handlers": EXCEPTION_HANDLERS,
             "routes": make_routes(studio, model),
         },
         "enable_monitoring": False,
