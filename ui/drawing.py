@@ -6,6 +6,7 @@ import logging
 import secrets
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ LOOK_SECONDS = 0.25
 """How often to look whether anybody still listens."""
 TELL_AFTER = 3.0
 """Seconds until somebody is told their place in the line."""
+
+MAX_VISITORS = 10_000
+"""Whose turns are remembered."""
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +82,15 @@ class Drawer:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self._latest: dict[str, list[Future[Drawn]]] = {}
+        self._turns: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.Lock()
 
-    def draw(self, recipe: Recipe, visitor: str | None = None) -> Drawing:
+    def draw(self, recipe: Recipe, visitor: str | None = None, turn: int | None = None) -> Drawing:
         """Draw all images of a recipe.
 
         Args:
             visitor: whose earlier requests this one replaces.
+            turn: which of two requests is the earlier one, if not the one that came in first.
 
         Raises:
             CancelledError: the same visitor asked for something newer.
@@ -97,6 +103,8 @@ class Drawer:
         ]
         with errors_as_sentences():
             with self._lock:
+                if visitor is not None and turn is not None:
+                    self._take_turn(visitor, turn)
                 futures = self.studio.submit_all(asked, urgent=True, client=current_client())
                 if visitor is not None:
                     self.studio.abandon(self._latest.get(visitor, []))
@@ -105,10 +113,21 @@ class Drawer:
                 drawn = self._results(futures)
             finally:
                 with self._lock:
-                    if visitor is not None and self._latest.get(visitor) is futures:
+                    newest = visitor is None or self._latest.get(visitor) is futures
+                    if visitor is not None and newest:
                         del self._latest[visitor]
+            if not newest:  # drawn in time all the same; but the newer answer may be out already
+                raise CancelledError
         avatars = [self._avatar(r, d) for r, d in zip(asked, drawn, strict=True)]
         return Drawing(recipe, avatars, time.perf_counter() - start)
+
+    def _take_turn(self, visitor: str, turn: int) -> None:
+        if turn < self._turns.get(visitor, turn):
+            raise CancelledError
+        self._turns[visitor] = turn
+        self._turns.move_to_end(visitor)
+        if len(self._turns) > MAX_VISITORS:
+            self._turns.popitem(last=False)
 
     def _results(self, futures: Sequence[Future[Drawn]]) -> list[Drawn]:
         start, told, listens = time.monotonic(), False, current_listener()

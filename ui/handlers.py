@@ -137,6 +137,19 @@ class Handlers:
         return self._draw(visit, self._recipe(visit.values))
 
     @handler
+    def choose(self, visit: Visit) -> Updates:
+        """A thumbnail was chosen.
+
+        The controls mostly know already; but of two choices within milliseconds, which the browser
+        works on side by side, they may have ended up with the first.
+        """
+        match visit.values.pop("chosen"):
+            case {"name": str(name), "value": value} if name in (*NAMES, "guidance_scale"):
+                recipe = self._recipe({**visit.values, name: value})
+                return self._draw(visit, recipe, visit.memory.turn)
+        return {}
+
+    @handler
     def preview(self, visit: Visit) -> Updates:
         """A slider is being dragged: one image, nothing to undo."""
         recipe = replace(self._recipe(visit.values), num_images=1)
@@ -241,10 +254,10 @@ class Handlers:
         index = min(visit.memory.picked, recipe.num_images - 1)
         return self.drawer.draw(recipe).avatars[index].values
 
-    def _draw(self, visit: Visit, recipe: Recipe) -> Updates:
+    def _draw(self, visit: Visit, recipe: Recipe, turn: int | None = None) -> Updates:
         """Draw, remember, show; and set the controls that say something else."""
         memory = visit.memory.shows(recipe.query())
-        drawing = self.drawer.draw(recipe, visit.visitor)
+        drawing = self.drawer.draw(recipe, visit.visitor, turn)
         new = dict(zip(NAMES, recipe.looks, strict=True)) | {
             name: getattr(recipe, name) for name in self.controls.settings
         }

@@ -25,12 +25,15 @@ class Memory:
         open: the look whose sheet of thumbnails is shown.
         now: the query of the recipe that is shown.
         picked: which of its images is shown large.
+        turn: milliseconds; when the last thumbnail was chosen. Requests may overtake one another on
+            their way; what was chosen last counts.
         past, future: queries that undo and redo go to, the nearest last.
     """
 
     open: str = "hair"
     now: str = ""
     picked: int = 0
+    turn: int = 0
     past: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
 
@@ -38,11 +41,12 @@ class Memory:
     def parse(cls, value: Any) -> Memory:
         """From what a browser sent, which may be anything; what is wrong is forgotten."""
         value = value if isinstance(value, dict) else {}
-        picked = value.get("picked")
+        picked, turn = value.get("picked"), value.get("turn")
         return cls(
             open=value["open"] if value.get("open") in NAMES else cls.open,
             now="".join(_texts([value.get("now")])),
             picked=picked if isinstance(picked, int) and 0 <= picked < 100 else 0,
+            turn=turn if isinstance(turn, int) and turn >= 0 else 0,
             past=_texts(value.get("past")),
             future=_texts(value.get("future")),
         )

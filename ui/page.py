@@ -40,9 +40,9 @@ SHOW_PICTURE = """() => document.querySelector("#result figure").scrollIntoView(
   behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
 })"""
 """For phones, where the picture may be far above the control that was changed last."""
-CHOOSE = """({ name, value }, ...values) => {
+CHOOSE = """({ name, value }, memory, ...values) => {
   values[NAMES.indexOf(name)] = value;
-  return values;
+  return [{ ...memory, turn: Math.max(Date.now(), (memory.turn || 0) + 1) }, ...values];
 }"""
 """What is chosen on a sheet goes into its control at once, in the browser."""
 KEEP_FILES_SECONDS = 3600
@@ -195,13 +195,14 @@ def _wire(
     for sheet in (views.sheet, views.guidance):
         chosen = sheet.select(
             None,
-            [sheet, *named.values()],
-            list(named.values()),
+            [sheet, views.memory, *named.values()],
+            [views.memory, *named.values()],
             js=choose,
             api_visibility="private",
             trigger_mode="multiple",
         )
-        chosen.then(handlers.change, outputs=everything, **options)
+        known = {**options, "inputs_kwargs": {**named, "chosen": sheet}}
+        chosen.then(handlers.choose, outputs=everything, **known)
     views.result.select(handlers.on_result, outputs=everything, **options)
     views.result.upload(handlers.on_drop, outputs=everything, **options)
     saved.select(handlers.on_saved, outputs=everything, **options)

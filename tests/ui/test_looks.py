@@ -30,8 +30,9 @@ from ui.recipe import Recipe
 from ui.sheets import look_sheet
 
 
-def test_a_thumbnail_is_what_one_gets(page, server):
+def test_a_thumbnail_is_what_one_gets(visit, server):
     """Every value has a thumbnail, drawn as the avatar would be; a click draws that at once."""
+    page = visit("hair_color=5&seed=1")
     open_look(page, "hair_color")
     options = page.locator("#sheet input")
     assert options.evaluate_all("all => all.map((one) => one.value)") == [
