@@ -7,12 +7,10 @@ import io
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import gradio as gr
 from PIL import Image
 
-from avatar_model.attributes import NAMES
 from avatar_model.film import FilmFrame, film
 
 from .drawing import errors_as_sentences
@@ -34,12 +32,12 @@ def make_film(studio: Studio, memory: gr.JSON) -> None:
 
     def show(remembered: Any) -> str:
         with errors_as_sentences():
-            values = dict(parse_qsl(Memory.parse(remembered).picked_query()))
-            recipe, _ = Recipe.parse_leniently(studio.pipeline, values)
+            query = Memory.parse(remembered).picked_query()
+            recipe = Recipe.from_query(studio.pipeline, query)
             with studio.pipeline_alone() as pipeline:
                 frames = film(
                     pipeline,
-                    dict(zip(NAMES, recipe.looks, strict=True)),
+                    recipe.named_looks,
                     seed=recipe.seed,
                     guidance_scale=recipe.guidance_scale,
                     sampler=recipe.sampler,

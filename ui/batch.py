@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from PIL import Image
 
-from avatar_model.attributes import NAMES
 from avatar_model.pipeline import AvatarOutput
 
 from .recipe import Recipe
@@ -62,7 +61,7 @@ def draw_batch(
 
     try:
         output = sample(
-            [dict(zip(NAMES, recipe.looks, strict=True)) for recipe in recipes],
+            [recipe.named_looks for recipe in recipes],
             seed=[recipe.seed for recipe in recipes],
             num_inference_steps=recipes[0].num_inference_steps,
             guidance_scale=recipes[0].guidance_scale,

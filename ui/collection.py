@@ -6,7 +6,6 @@ from dataclasses import replace
 from html import escape
 from itertools import pairwise
 from typing import Any
-from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
@@ -18,10 +17,10 @@ from avatar_model.attributes import NAMES
 
 from .contact_sheets import MAX_SHEET, draw_contact_sheet
 from .drawing import Drawer, errors_as_sentences, random_seed
-from .memory import Memory
+from .memory import MAX_QUERY, Memory
 from .recipe import Recipe
 from .served_files import serve
-from .sheets import locked_looks
+from .sheets import locked_looks, picture_address
 from .studio import Studio
 
 MAX_SAVED = 24
@@ -90,7 +89,7 @@ def make_collection(
     def show_sheet(remembered: Any, locked: Any, number: int) -> Any:
         with errors_as_sentences():
             query = Memory.parse(remembered).picked_query()
-            recipe, _ = Recipe.parse_leniently(studio.pipeline, dict(parse_qsl(query)))
+            recipe = Recipe.from_query(studio.pipeline, query)
             looks = drawn_looks(studio, recipe)
             kept = locked_looks(locked)
             fixed = tuple(looks[name] if name in kept else ANY for name in NAMES)
@@ -127,7 +126,7 @@ def strip_html(recipes: list[Recipe]) -> str:
     return "".join(
         f'<button type="button" class="paper" data-recipe="{escape(r.query())}" '
         f'aria-label="Saved avatar {i}"><img loading="lazy" width="64" height="64" alt="" '
-        f'src="avatar.png?{escape(r.query())}&amp;size=64"></button>'
+        f'src="{escape(picture_address(r))}"></button>'
         for i, r in enumerate(recipes, start=1)
     )
 
@@ -146,8 +145,7 @@ def morph_frames(studio: Studio, recipes: list[Recipe]) -> list[Image.Image]:
 
 def drawn_looks(studio: Studio, recipe: Recipe) -> dict[str, int]:
     """What the looks of a recipe of one image are, "Any" resolved."""
-    looks = dict(zip(NAMES, recipe.looks, strict=True))
-    return studio.pipeline.vocabulary.draw(looks, np.random.default_rng(recipe.seed))
+    return studio.pipeline.vocabulary.draw(recipe.named_looks, np.random.default_rng(recipe.seed))
 
 
 def morph_html(frames: list[Image.Image]) -> str:
@@ -170,7 +168,4 @@ def morph_html(frames: list[Image.Image]) -> str:
 def _valid(studio: Studio, kept: Any) -> list[Recipe]:
     """What the browser has kept, which may be old or forged."""
     queries = [q for q in kept if isinstance(q, str)] if isinstance(kept, list) else []
-    return [
-        Recipe.parse_leniently(studio.pipeline, dict(parse_qsl(q[:2000])))[0]
-        for q in queries[-MAX_SAVED:]
-    ]
+    return [Recipe.from_query(studio.pipeline, q[:MAX_QUERY]) for q in queries[-MAX_SAVED:]]

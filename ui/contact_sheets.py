@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from PIL import Image
 
-from avatar_model.attributes import NAMES
 from avatar_model.contact_sheet import contact_sheet
 
 from .drawing import Drawer
@@ -26,7 +25,7 @@ def draw_contact_sheet(drawer: Drawer, recipe: Recipe, count: int) -> Image.Imag
     images: list[Image.Image] = []
     while len(images) < count:
         part = replace(
-            recipe.single(len(images), dict(zip(NAMES, recipe.looks, strict=True))),
+            recipe.single(len(images)),
             num_images=min(MAX_IMAGES, count - len(images)),
         )
         images += [avatar.image for avatar in drawer.draw(part).avatars]

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import gradio as gr
@@ -18,7 +18,6 @@ from PIL import Image
 
 from avatar_model import ANY
 from avatar_model.arguments import MAX_SEED
-from avatar_model.attributes import NAMES
 
 from .caller import current_client, current_listener
 from .picture_files import FileOptions, encode
@@ -54,7 +53,7 @@ class Avatar:
     @property
     def values(self) -> dict[str, int]:
         """The 18 looks as numbers."""
-        return dict(zip(NAMES, self.recipe.looks, strict=True))
+        return self.recipe.named_looks
 
     @cached_property
     def png(self) -> bytes:
@@ -76,50 +75,74 @@ class Drawing:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """What is being drawn for a visitor."""
+
+    futures: list[Future[Drawn]]
+    preview: bool
+
+
 class Drawer:
     """Draws for visitors and programs; a visitor's new request replaces the one before."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self._latest: dict[str, list[Future[Drawn]]] = {}
+        self._latest: dict[str, _Request] = {}
         self._turns: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.Lock()
 
-    def draw(self, recipe: Recipe, visitor: str | None = None, turn: int | None = None) -> Drawing:
+    def draw(
+        self,
+        recipe: Recipe,
+        visitor: str | None = None,
+        turn: int | None = None,
+        *,
+        preview: bool = False,
+    ) -> Drawing:
         """Draw all images of a recipe.
 
         Args:
             visitor: whose earlier requests this one replaces.
             turn: which of two requests is the earlier one, if not the one that came in first.
+            preview: whether it gives way to a request that is none. The last preview of a slider
+                that was dragged can come in after what was asked for when it was let go.
 
         Raises:
-            CancelledError: the same visitor asked for something newer.
+            CancelledError: the same visitor asked for something newer, or for more than a preview.
             gr.Error: with one sentence for the visitor, if there still is one.
         """
         start = time.perf_counter()
-        asked = [
-            recipe.single(i, dict(zip(NAMES, recipe.looks, strict=True)))
-            for i in range(recipe.num_images)
-        ]
+        asked = [recipe.single(i) for i in range(recipe.num_images)]
         with errors_as_sentences():
             with self._lock:
+                before = None if visitor is None else self._latest.get(visitor)
+                if preview and before and not before.preview:
+                    raise CancelledError
                 if visitor is not None and turn is not None:
                     self._take_turn(visitor, turn)
                 futures = self.studio.submit_all(asked, urgent=True, client=current_client())
+                request = _Request(futures, preview)
                 if visitor is not None:
-                    self.studio.abandon(self._latest.get(visitor, []))
-                    self._latest[visitor] = futures
+                    self.studio.abandon(before.futures if before else [])
+                    self._latest[visitor] = request
             try:
                 drawn = self._results(futures)
             finally:
                 with self._lock:
-                    newest = visitor is None or self._latest.get(visitor) is futures
+                    newest = visitor is None or self._latest.get(visitor) is request
                     if visitor is not None and newest:
                         del self._latest[visitor]
             if not newest:  # drawn in time all the same; but the newer answer may be out already
                 raise CancelledError
         avatars = [self._avatar(r, d) for r, d in zip(asked, drawn, strict=True)]
         return Drawing(recipe, avatars, time.perf_counter() - start)
+
+    def preview(self, recipe: Recipe, visitor: str) -> Drawing:
+        """At once: the first image alone, unless all of them have been drawn before."""
+        if not self.studio.remembers([recipe.single(i) for i in range(recipe.num_images)]):
+            recipe = replace(recipe, num_images=1)
+        return self.draw(recipe, visitor, preview=True)
 
     def _take_turn(self, visitor: str, turn: int) -> None:
         if turn < self._turns.get(visitor, turn):
@@ -157,7 +180,7 @@ class Drawer:
             drawn.image,
             recipe.single(0, drawn.values),
             {name: label(name, value) for name, value in drawn.values.items()},
-            frozenset(n for n, v in zip(NAMES, recipe.looks, strict=True) if v == ANY),
+            frozenset(name for name, value in recipe.named_looks.items() if value == ANY),
         )
 
 

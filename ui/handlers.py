@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
@@ -151,9 +150,9 @@ class Handlers:
 
     @handler
     def preview(self, visit: Visit) -> Updates:
-        """A slider is being dragged: one image, nothing to undo."""
-        recipe = replace(self._recipe(visit.values), num_images=1)
-        return {self.views.result: result_html(self.drawer.draw(recipe, visit.visitor))}
+        """A slider is being dragged: a quick look, nothing to undo."""
+        drawing = self.drawer.preview(self._recipe(visit.values), visit.visitor)
+        return {self.views.result: result_html(drawing, picked_of(drawing, visit.memory))}
 
     @handler
     def generate(self, visit: Visit) -> Updates:
@@ -222,8 +221,8 @@ class Handlers:
     @handler
     def on_saved(self, visit: Visit) -> Updates:
         """A saved avatar is taken up again."""
-        query = dict(parse_qsl(str(visit.data.get("recipe"))[:MAX_QUERY]))
-        return self._draw(visit, Recipe.parse_leniently(self.pipeline, query)[0])
+        query = str(visit.data.get("recipe"))[:MAX_QUERY]
+        return self._draw(visit, Recipe.from_query(self.pipeline, query))
 
     def _recipe(self, values: Mapping[str, Any]) -> Recipe:
         return Recipe.parse(self.pipeline, values)
@@ -238,7 +237,7 @@ class Handlers:
         return self._draw(visit, self._recipe({**visit.values, **new, **seed}))
 
     def _go(self, visit: Visit, memory: Memory) -> Updates:
-        recipe, _ = Recipe.parse_leniently(self.pipeline, dict(parse_qsl(memory.now)))
+        recipe = Recipe.from_query(self.pipeline, memory.now)
         return self._draw(replace(visit, memory=replace(memory, now=recipe.query())), recipe)
 
     def _start_from(self, visit: Visit, path: Path) -> Updates:
@@ -258,9 +257,7 @@ class Handlers:
         """Draw, remember, show; and set the controls that say something else."""
         memory = visit.memory.shows(recipe.query())
         drawing = self.drawer.draw(recipe, visit.visitor, turn)
-        new = dict(zip(NAMES, recipe.looks, strict=True)) | {
-            name: getattr(recipe, name) for name in self.controls.settings
-        }
+        new = recipe.named_looks | {name: getattr(recipe, name) for name in self.controls.settings}
         updates: Updates = {
             component: new[name]
             for name, component in self.controls.named().items()
@@ -274,9 +271,9 @@ class Handlers:
 
     def _views(self, drawing: Drawing, memory: Memory) -> Updates:
         views, recipe = self.views, drawing.recipe
-        picked = min(memory.picked, len(drawing.avatars) - 1)
+        picked = picked_of(drawing, memory)
         avatar = drawing.avatars[picked]
-        chosen = recipe.looks[NAMES.index(memory.open)]
+        chosen = recipe.named_looks[memory.open]
         return {
             views.result: result_html(drawing, picked),
             views.board: self._board(recipe, memory),
@@ -292,6 +289,11 @@ class Handlers:
     def _board(self, recipe: Recipe, memory: Memory, **locked: Any) -> gr.HTML:
         """An update of the board, which knows best what is locked."""
         return gr.HTML(looks=board_html(self.pipeline.vocabulary, recipe, memory.open), **locked)
+
+
+def picked_of(drawing: Drawing, memory: Memory) -> int:
+    """Which image is shown large: there may be fewer than when it was picked."""
+    return min(memory.picked, len(drawing.avatars) - 1)
 
 
 def _tell(notes: list[str], title: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from avatar_model import ANY, AvatarPipeline
 from avatar_model.arguments import MAX_SEED, choice, number, whole
@@ -89,9 +89,19 @@ class Recipe:
                     notes.append(str(error))
         return cls.parse(pipeline, good), notes
 
+    @classmethod
+    def from_query(cls, pipeline: AvatarPipeline, query: str) -> Recipe:
+        """The recipe of an address that this page has made; what is wrong is at its default."""
+        return cls.parse_leniently(pipeline, dict(parse_qsl(query)))[0]
+
+    @property
+    def named_looks(self) -> dict[str, int]:
+        """Attribute name to value, ``ANY`` where left open."""
+        return dict(zip(NAMES, self.looks, strict=True))
+
     def values(self) -> dict[str, Any]:
         """Names to values, without the looks left on "Any": ``parse`` gives the recipe back."""
-        looks = {n: v for n, v in zip(NAMES, self.looks, strict=True) if v != ANY}
+        looks = {name: value for name, value in self.named_looks.items() if value != ANY}
         settings = {name: getattr(self, name) for name in SETTINGS}
         if self.num_images == 1:
             del settings["num_images"]
@@ -104,11 +114,11 @@ class Recipe:
             values["guidance_scale"] = int(self.guidance_scale)  # 1 and not 1.0
         return urlencode(values)
 
-    def single(self, index: int, looks: Mapping[str, int]) -> Recipe:
-        """The recipe of image ``index`` alone, with what "Any" became in it."""
+    def single(self, index: int, looks: Mapping[str, int] | None = None) -> Recipe:
+        """The recipe of image ``index`` alone, with what "Any" became in it if that is given."""
         return replace(
             self,
-            looks=tuple(looks[name] for name in NAMES),
+            looks=self.looks if looks is None else tuple(looks[name] for name in NAMES),
             seed=(self.seed + index) % (MAX_SEED + 1),
             num_images=1,
         )

@@ -30,7 +30,7 @@ DICE = (
 
 def board_html(vocabulary: Vocabulary, recipe: Recipe, opened: str) -> str:
     """All looks in their groups: which is open, and what each is set to."""
-    looks = dict(zip(NAMES, recipe.looks, strict=True))
+    looks = recipe.named_looks
     groups = []
     for group in GROUPS:
         chips = "".join(

@@ -135,6 +135,11 @@ class Studio:
             self._lock.notify()
         return futures
 
+    def remembers(self, recipes: Sequence[Recipe]) -> bool:
+        """Whether all of these were drawn lately and need not be drawn again."""
+        with self._lock:
+            return all(recipe in self._finished for recipe in recipes)
+
     def place(self, futures: Sequence[Future[Drawn]]) -> tuple[int, float]:
         """How many avatars are drawn before the last of these, and about how many seconds go by."""
         asked = set(futures)

@@ -181,3 +181,22 @@ def test_a_newer_request_replaces_the_one_before(slow, monkeypatch):
         slow.go.set()
         assert newer.result(SECONDS).avatars == ["image 2"]
     assert not drawer._latest
+
+
+def test_a_preview_gives_way_to_what_was_asked_for(slow, monkeypatch):
+    """The last preview of a slider may come in after the slider was let go."""
+    monkeypatch.setattr(Drawer, "_avatar", lambda _, recipe, drawn: drawn.image)
+    drawer = Drawer(Studio(slow))
+    with ThreadPoolExecutor(2) as threads:
+        preview = threads.submit(drawer.preview, recipe(slow, 1), "visitor")
+        until(lambda: slow.asked)
+        asked = threads.submit(drawer.draw, recipe(slow, 2, num_images=3), "visitor")
+        with pytest.raises(CancelledError):
+            preview.result(SECONDS)
+        with pytest.raises(CancelledError):
+            drawer.preview(recipe(slow, 2, num_images=3), "visitor")
+        slow.go.set()
+        assert len(asked.result(SECONDS).avatars) == 3
+    # Later still, it shows what is there; of anything else a single image.
+    assert len(drawer.preview(recipe(slow, 2, num_images=3), "visitor").avatars) == 3
+    assert len(drawer.preview(recipe(slow, 9, num_images=3), "visitor").avatars) == 1
