@@ -24,6 +24,8 @@ class TrainConfig:
     """Stop (and save) after this many minutes of this start."""
     batch_size: int = 16
     """Images per step, over all processes."""
+    init_from: str | None = None
+    """Start with the weights of this checkpoint, a folder or a Hub repository, not random ones."""
     seed: int = 0
     """Of the weights, the data order and the noise."""
 

@@ -37,6 +37,7 @@ from .figures import FigureError
 from .forward_process import schedule_warnings
 from .guard import LossGuard
 from .hub import HubUploader
+from .initial_network import initial_network
 from .learning_gif import save_samples
 from .learning_rate import LearningRate
 from .model_card import SAMPLES_FILE, write_model_card
@@ -105,7 +106,7 @@ class Trainer:
         config = self.config
         self.accelerator.free_memory()
         torch.manual_seed(config.seed)
-        self.network = AvatarNetwork(config.model).to(self.device).train()
+        self.network = self._first_network().to(self.device).train()
         self.network.unet.activation_checkpointing = config.activation_checkpointing
         self.average = AvatarNetwork(config.model).to(self.device)
         self.ema = PowerEma(self.network)
@@ -120,6 +121,13 @@ class Trainer:
         model = torch.compile(self.network) if config.compile else self.network
         self.model = self.accelerator.prepare(model)
         self.denoiser = Denoiser.from_config(self.model, config.model)
+
+    def _first_network(self) -> AvatarNetwork:
+        """With random weights, or those of ``init_from``, unless the run has its own already."""
+        config = self.config
+        if config.init_from is None or self.folder.checkpoints():
+            return AvatarNetwork(config.model)
+        return initial_network(config.init_from, config.model)
 
     def train(self) -> Path:
         """Run to ``config.steps``, the time limit or a signal. Returns the newest checkpoint.
@@ -324,6 +332,7 @@ class Trainer:
         training = {
             "data": Path(config.data).name,
             "train_images": len(self.train_rows),
+            **({} if config.init_from is None else {"init_from": config.init_from}),
             "held_out": HELD_OUT,
             "steps": self.step,
             "images_seen": self.step * config.batch_size,

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -42,6 +43,45 @@ def test_resuming_equals_not_stopping(config, change, drawn, tmp_path):
     assert trainer.train().name == "step-00000003"
     assert weights(Trainer(stopped, drawn).train()) == expected
     assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
+
+
+def test_a_run_starts_from_a_checkpoint_which_it_does_not_need_to_resume(
+    config, change, drawn, tmp_path
+):
+    first = Trainer(config, drawn).train()
+    start = shutil.copytree(first, tmp_path / "start")
+    tuned = change(config, run=tmp_path / "tuned", init_from=str(start), steps=8)
+    trainer = Trainer(tuned, drawn)
+    given = AvatarPipeline.from_pretrained(start, backend="torch").network.state_dict()
+    assert all(torch.equal(w, given[name]) for name, w in trainer.network.state_dict().items())
+    step_of = trainer._train_step
+
+    def stop_after_3():
+        step_of()
+        trainer._stop = trainer.step == 3
+
+    trainer._train_step = stop_after_3
+    trainer.train()
+    shutil.rmtree(start)
+    checkpoint = Trainer(tuned, drawn).train()
+    assert checkpoint.name == "step-00000008"
+    assert AvatarPipeline.from_pretrained(checkpoint).training["init_from"] == tuned.init_from
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        (("model", "num_heads"), 2, "another architecture: its num_heads is 2, not 4"),
+        (("training", "held_out"), "1% test", "with other images held out than this run"),
+    ],
+)
+def test_a_start_that_does_not_fit_is_named(where, value, message, config, change, drawn, tmp_path):
+    start = Trainer(config, drawn).train()
+    described = json.loads((start / "config.json").read_text())
+    described[where[0]][where[1]] = value
+    (start / "config.json").write_text(json.dumps(described))
+    with pytest.raises(ValueError, match=message):
+        Trainer(change(config, run=tmp_path / "tuned", init_from=str(start)), drawn)
 
 
 def test_gradient_accumulation_and_activation_checkpointing_change_nothing(
