@@ -51,15 +51,16 @@ def make_film(studio: Studio, memory: gr.JSON) -> None:
 def film_html(frames: list[FilmFrame]) -> str:
     """Every step: what the sampler has, and below it what the model takes that for."""
     steps = "".join(
-        f'<li><span class="paper">{_img(frame.noisy)}</span>'
-        f'<span class="paper">{_img(frame.estimate)}</span>{1 - frame.t:.0%}</li>'
+        '<label><input type="radio" name="frame">'
+        f'<span class="paper">{_img(frame.noisy)}</span>'
+        f'<span class="paper">{_img(frame.estimate)}</span>{1 - frame.t:.0%}</label>'
         for frame in frames
     )
     return (
         '<div class="film"><div class="screen paper"><img alt="The avatar being drawn"></div><div>'
         '<button type="button" data-play>Play</button><p>Above, the noise on its way to a picture; '
         "below, what the model at that moment takes it for.</p></div>"
-        f'<ol tabindex="0" aria-label="Steps">{steps}</ol></div>'
+        f'<fieldset class="frames" aria-label="Steps">{steps}</fieldset></div>'
     )
 
 

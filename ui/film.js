@@ -1,10 +1,10 @@
 // Play: the frames of the strip one after the other on the screen beside it.
 let timer = null;
-const frames = () => [...element.querySelectorAll("li")];
+const frames = () => [...element.querySelectorAll(".frames label")];
 const show = (index) => {
   const all = frames();
   if (!all.length) return;
-  all.forEach((frame, i) => frame.classList.toggle("now", i === index));
+  all[index].querySelector("input").checked = true;
   element.querySelector(".screen img").src = all[index].querySelector("img").src;
   all[index].scrollIntoView({ block: "nearest", inline: "nearest" });
 };
@@ -22,9 +22,11 @@ const play = () => {
   timer = setInterval(() => (++index < frames().length ? show(index) : stop()), 250);
 };
 element.addEventListener("click", (event) => {
-  if (event.target.closest("[data-play]")) return timer ? stop() : play();
-  const frame = event.target.closest("li");
-  if (frame) { stop(); show(frames().indexOf(frame)); }
+  if (event.target.closest("[data-play]")) timer ? stop() : play();
+});
+element.addEventListener("change", (event) => {
+  stop();
+  show(frames().indexOf(event.target.closest("label")));
 });
 watch("value", () => {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;

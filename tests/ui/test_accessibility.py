@@ -40,7 +40,7 @@ def test_no_serious_violation(visit, phone, dark):
         show(page, tab)
         if tab == "Drawing":
             page.get_by_role("button", name="Show how it is drawn").click()
-            page.locator("#film li").last.wait_for()
+            page.locator("#film label").last.wait_for()
             page.wait_for_function(FADED_IN)
         if tab == "Take away":
             page.get_by_label("Transparent background").uncheck()

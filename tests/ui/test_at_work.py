@@ -55,7 +55,7 @@ def test_dragging_the_slider(visit):
 WATCH = """() => {
   window.seen = [];
   new MutationObserver(() => {
-    const index = [...document.querySelectorAll("#film li")].findIndex((li) => li.matches(".now"));
+    const index = [...document.querySelectorAll("#film input")].findIndex((input) => input.checked);
     if (index >= 0 && window.seen.at(-1) !== index) window.seen.push(index);
   }).observe(document.querySelector("#film"), { subtree: true, childList: true, attributes: true });
 }"""
@@ -71,28 +71,29 @@ def test_the_film_strip(page):
     show(page, "Drawing")
     page.evaluate(WATCH)
     page.get_by_role("button", name="Show how it is drawn").click()
-    frames, play = page.locator("#film li"), page.locator("#film [data-play]")
+    frames, play = page.locator("#film label"), page.locator("#film [data-play]")
     expect(frames).to_have_count(13)
     assert len(set(frames.locator("img").evaluate_all("all => all.map((i) => i.src)"))) >= 24
     assert frames.all_inner_texts()[-1].strip() == "100%"
-    expect(frames.last).to_have_class("now")
+    expect(frames.last.locator("input")).to_be_checked()
     expect(play).to_have_text("Play")
     assert page.evaluate("seen") == list(range(13))
     screen = page.locator("#film .screen img")
     assert screen.get_attribute("src") == frames.last.locator("img").first.get_attribute("src")
     assert play.evaluate(TWICE) == ["Play", "Stop", "Play"]
-    frames.nth(5).click()
-    expect(frames.nth(5)).to_have_class("now")
-    assert screen.get_attribute("src") == frames.nth(5).locator("img").first.get_attribute("src")
+    for pick, index in ((frames.nth(5).click, 5), (lambda: page.keyboard.press("ArrowRight"), 6)):
+        pick()
+        expect(frames.nth(index).locator("input")).to_be_checked()
+        source = frames.nth(index).locator("img").first.get_attribute("src")
+        assert screen.get_attribute("src") == source
 
 
 def test_who_wants_no_motion_gets_the_last_frame(page):
     page.emulate_media(reduced_motion="reduce")
     show(page, "Drawing")
     page.get_by_role("button", name="Show how it is drawn").click()
-    frames = page.locator("#film li")
-    expect(frames.last).to_have_class("now")
+    frames = page.locator("#film label")
+    expect(frames.last.locator("input")).to_be_checked()
     expect(page.locator("#film [data-play]")).to_have_text("Play")
     page.wait_for_timeout(600)
-    expect(page.locator("#film li.now")).to_have_count(1)
-    expect(frames.last).to_have_class("now")
+    expect(frames.last.locator("input")).to_be_checked()

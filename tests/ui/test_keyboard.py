@@ -7,10 +7,10 @@ from pathlib import Path
 from tests.ui.browsing import chip, expect, lock, recipe, redrawn, shown, thumbnail
 
 OUTLINE = """() => {
-  const seen = document.activeElement.closest(".chip, .sheet label")?.matches(".chip")
-    ? document.activeElement.closest(".chip")
-    : document.activeElement.closest(".sheet label")?.querySelector(".paper")
-      ?? document.activeElement;
+  const active = document.activeElement;
+  const seen = active.closest(".chip")
+    ?? active.closest(".sheet label, .frames label")?.querySelector(".paper")
+    ?? active;
   const style = getComputedStyle(seen);
   return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2
     || style.boxShadow !== "none";
@@ -93,8 +93,12 @@ def test_the_other_tabs(visit):
     page.emulate_media(reduced_motion="reduce")  # or it plays by itself
     tab_to(page, "#show-film")
     page.keyboard.press("Enter")
-    page.locator("#film li").first.wait_for()
+    page.locator("#film label").first.wait_for()
     tab_to(page, "[data-play]")
     expect(page.locator("[data-play]")).to_have_text("Play")
     page.keyboard.press("Enter")
     expect(page.locator("[data-play]")).to_have_text("Stop")
+    tab_to(page, "#film input", limit=2)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("[data-play]")).to_have_text("Play")
+    assert focused_sees(page)
