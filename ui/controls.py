@@ -69,7 +69,7 @@ def make_settings(pipeline: AvatarPipeline) -> tuple[dict[str, gr.Component], gr
             value=defaults["guidance_scale"],
             step=0.1,
             label="Guidance scale",
-            info="1 draws just what was chosen. More exaggerates it, less drifts towards everybody.",
+            info="1 draws just what you chose. More exaggerates it, less blurs it.",
             min_width=220,
             elem_id="guidance-scale",
         )
