@@ -1,8 +1,8 @@
 """The web page: ``python app.py``, or a Hugging Face Space with this file as its ``app_file``.
 
 The model comes from the environment variable ``AVATAR_MODEL`` (a checkpoint folder or a Hub
-repository) and is ``assets/model`` unless that is set; a repository that cannot be had gives way to
-it, and the page says so. ``AVATAR_BACKEND=torch`` keeps the page from using ONNX Runtime.
+repository) and is ``assets/model`` unless that is set; a model that cannot be had gives way to it,
+and the page says so. ``AVATAR_BACKEND=torch`` keeps the page from using ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import re
 import sys
 from pathlib import Path
 
 # Gradio reads these at import: nothing about a visitor goes to anybody else.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 if os.environ.get("SPACES_ZERO_GPU"):
     import spaces  # noqa: F401  before torch, which it prepares for ZeroGPU
@@ -29,9 +28,6 @@ BUNDLED = str(Path(__file__).parent / "assets" / "model")
 MODEL = os.environ.get("AVATAR_MODEL") or BUNDLED
 BACKEND = os.environ.get("AVATAR_BACKEND") or "auto"
 
-REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w.-]+")
-"""How the Hub names them; ``runs/mine`` looks the same, but then there is such a folder or none."""
-
 logger = logging.getLogger("app")
 
 
@@ -39,22 +35,22 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
     """A pipeline, what to call its model, and a notice for visitors, mostly empty.
 
     A page with another model is better than none while the Hub cannot be reached or somebody has
-    uploaded something broken; a folder was named by somebody who wants to know what is wrong.
+    put something broken in the model's place.
 
     Raises:
-        CheckpointError: a folder that holds no model that can be used.
+        CheckpointError: not even the bundled model can be used.
         BackendError: ``AVATAR_BACKEND`` cannot be used.
     """
-    if Path(name).is_dir():
-        return AvatarPipeline.from_pretrained(name, backend=BACKEND), Path(name).resolve().name, ""
+    # Where a folder is on this machine is nobody's business.
+    called = Path(name).resolve().name if Path(name).is_dir() or Path(name).is_absolute() else name
     try:
-        return AvatarPipeline.from_pretrained(name, backend=BACKEND), name, ""
+        return AvatarPipeline.from_pretrained(name, backend=BACKEND), called, ""
     except CheckpointError as error:
-        if not REPOSITORY.fullmatch(name):
+        if name == BUNDLED:
             raise
-        logger.error("%s; the bundled model takes its place", error)
+        logger.error("event=model_replaced error=%r", str(error))
     notice = (
-        f"The model {name} cannot be had at the moment: this is the one that comes with the page."
+        f"The model {called} cannot be had at the moment: this is the one that comes with the page."
     )
     return AvatarPipeline.from_pretrained(BUNDLED, backend=BACKEND), "assets/model", notice
 
@@ -72,12 +68,15 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     # One line per batch, failure or notice; nothing in them is about a visitor.
-    logging.basicConfig(format="time=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s")
+    logging.basicConfig(
+        format="time=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+    )
     for name in ("avatar_model", "ui"):
         logging.getLogger(name).setLevel(logging.INFO)
     try:
         pipeline, model, notice = load_model(MODEL)
-    except (CheckpointError, BackendError) as error:
+    except (CheckpointError, BackendError, ValueError) as error:
         sys.exit(f"The model cannot be loaded: {error}")
     studio = Studio(pipeline)
     try:

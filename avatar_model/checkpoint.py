@@ -93,17 +93,15 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     try:
         network = AvatarNetwork(ModelConfig.from_dict(config["model"]))
         vocabulary = Vocabulary.from_dict(config["vocabulary"])
-    except (KeyError, TypeError, ValueError) as error:
+        defaults, training = (dict(config.get(name, {})) for name in ("defaults", "training"))
+    # What torch raises for sizes that are negative or do not fit into memory is a RuntimeError.
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, MemoryError) as error:
         raise CheckpointError(
-            f"{folder / CONFIG_FILE} does not describe a model: {error}"
+            f"{folder / CONFIG_FILE} does not describe a model: {_first_line(error)}"
         ) from error
     _load_weights(network, folder / WEIGHTS_FILE)
     return Checkpoint(
-        network.eval(),
-        vocabulary,
-        dict(config.get("defaults", {})),
-        dict(config.get("training", {})),
-        _read_graph(folder / GRAPH_FILE),
+        network.eval(), vocabulary, defaults, training, _read_graph(folder / GRAPH_FILE)
     )
 
 
@@ -154,7 +152,7 @@ def _read_config(path: Path) -> Mapping[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"there is no {path}; is this a checkpoint folder?") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         found = config.get("format") if isinstance(config, dict) else None
@@ -183,6 +181,10 @@ def _load_weights(network: AvatarNetwork, path: Path) -> None:
                 f"the config asks for {tuple(expected[name].shape)}"
             )
     network.load_state_dict(weights)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _first(names: list[str]) -> str:

@@ -18,7 +18,14 @@ from .arguments import MAX_SEED as MAX_SEED
 from .arguments import choice, image_seeds, number, whole
 from .attributes import Vocabulary, one_hot, to_row
 from .backend import choose
-from .checkpoint import Checkpoint, fetch_checkpoint, load_checkpoint, save_checkpoint
+from .checkpoint import (
+    CONFIG_FILE,
+    Checkpoint,
+    CheckpointError,
+    fetch_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from .denoiser import Denoiser
 from .guidance import guided
 from .images import to_pil, to_pixels
@@ -84,6 +91,7 @@ class AvatarPipeline:
             "sampler": "ddim",
             **(defaults or {}),
         }
+        self._settings(None, None, None)  # or every later call would complain of its own defaults
         self.training = dict(training or {})
         self._graph = graph
         self.use_backend("torch")
@@ -110,14 +118,18 @@ class AvatarPipeline:
             CheckpointError: the message names what is missing or damaged.
             BackendError: ``backend="onnx"`` cannot be used.
         """
-        checkpoint = load_checkpoint(fetch_checkpoint(str(name), revision, token))
-        pipeline = cls(
-            checkpoint.network,
-            checkpoint.vocabulary,
-            checkpoint.defaults,
-            checkpoint.training,
-            checkpoint.graph,
-        )
+        folder = fetch_checkpoint(str(name), revision, token)
+        checkpoint = load_checkpoint(folder)
+        try:
+            pipeline = cls(
+                checkpoint.network,
+                checkpoint.vocabulary,
+                checkpoint.defaults,
+                checkpoint.training,
+                checkpoint.graph,
+            )
+        except ValueError as error:
+            raise CheckpointError(f"{folder / CONFIG_FILE}: the default {error}") from error
         pipeline.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         return pipeline.use_backend(backend)
 

@@ -11,8 +11,9 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from avatar_model.film import FilmFrame, film
+from avatar_model.film import FilmFrame
 
+from .caller import current_client
 from .drawing import errors_as_sentences
 from .memory import Memory
 from .recipe import Recipe
@@ -34,9 +35,8 @@ def make_film(studio: Studio, memory: gr.JSON) -> None:
         with errors_as_sentences():
             query = Memory.parse(remembered).picked_query()
             recipe = Recipe.from_query(studio.pipeline, query)
-            with studio.pipeline_alone() as pipeline:
-                frames = film(
-                    pipeline,
+            with studio.alone(current_client()) as tools:
+                frames = tools.film(
                     recipe.named_looks,
                     seed=recipe.seed,
                     guidance_scale=recipe.guidance_scale,

@@ -15,6 +15,7 @@ from avatar_model import ANY
 from avatar_model.animation import animate
 from avatar_model.attributes import NAMES
 
+from .caller import current_client
 from .contact_sheets import MAX_SHEET, draw_contact_sheet
 from .drawing import Drawer, errors_as_sentences, random_seed
 from .memory import MAX_QUERY, Memory
@@ -137,8 +138,8 @@ def morph_frames(studio: Studio, recipes: list[Recipe]) -> list[Image.Image]:
     for start, end in pairwise(recipes):
         # The draw of "Any" belongs to a recipe's own seed, the noise to the first one's.
         looks = [drawn_looks(studio, recipe) for recipe in (start, end)]
-        with studio.pipeline_alone() as pipeline:
-            part = pipeline.morph(*looks, num_frames=MORPH_FRAMES, seed=recipes[0].seed)
+        with studio.alone(current_client()) as tools:
+            part = tools.morph(*looks, num_frames=MORPH_FRAMES, seed=recipes[0].seed)
         frames += part[1:] if frames else part
     return frames
 

@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from gradio.data_classes import FileData
+from gradio.route_utils import FnIndexInferError
 
 from avatar_model import ATTRIBUTES, AvatarPipeline
 from avatar_model.arguments import whole
@@ -160,7 +161,20 @@ async def answer_unreadable_body(request: Request, error: Exception) -> JSONResp
     return JSONResponse({"error": "the body must be a JSON object: parameters by name"}, 422)
 
 
+async def answer_unknown_endpoint(request: Request, error: Exception) -> JSONResponse:
+    """Gradio looks an endpoint up by its name or number, and meets an unknown one with a KeyError
+    or an error of its own.
+
+    A handler's errors do not come here: Gradio catches those.
+    """
+    if not request.url.path.startswith("/gradio_api/"):
+        raise error
+    return JSONResponse({"error": "no such endpoint; /gradio_api/info lists them all"}, 404)
+
+
 EXCEPTION_HANDLERS = {
+    KeyError: answer_unknown_endpoint,
+    FnIndexInferError: answer_unknown_endpoint,
     TypeError: answer_unknown_parameter,
     RequestValidationError: answer_unreadable_body,
 }

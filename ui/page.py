@@ -10,12 +10,14 @@ from typing import Any
 import gradio as gr
 
 from .at_work import make_film
+from .blocks import Page
 from .collection import make_collection, make_saved
 from .controls import Controls, make_looks, make_settings
 from .drawing import Drawer
 from .endpoint import EXCEPTION_HANDLERS, make_attributes, make_generate, make_sheet
 from .handlers import Handlers, Views
 from .memory import Memory
+from .picture_files import MAX_FILE
 from .result import EMPTY_RESULT
 from .routes import make_routes
 from .start_from import make_start_from
@@ -67,6 +69,9 @@ def launch_options(studio: Studio, model: str, mcp: bool = False) -> dict[str, A
             "routes": make_routes(studio, model),
         },
         "enable_monitoring": False,
+        "max_file_size": MAX_FILE,
+        # Gradio would ask its own page for an answer, and end if that takes 3 s on a busy machine.
+        "_frontend": False,
         "mcp_server": mcp,
         # Gradio keeps every session's last result in memory, up to 0.4 MB each.
         "state_session_capacity": 500,
@@ -80,7 +85,7 @@ def build_page(studio: Studio, notice: str = "") -> gr.Blocks:
         notice: a sentence that all visitors should know.
     """
     pipeline, drawer = studio.pipeline, Drawer(studio)
-    with gr.Blocks(title=TITLE, delete_cache=(KEEP_FILES_SECONDS, KEEP_FILES_SECONDS)) as page:
+    with Page(title=TITLE, delete_cache=(KEEP_FILES_SECONDS, KEEP_FILES_SECONDS)) as page:
         gr.HTML(
             f"<h1>{TITLE}</h1><p>{INTRODUCTION}</p>",
             apply_default_css=False,
@@ -126,7 +131,8 @@ def build_page(studio: Studio, notice: str = "") -> gr.Blocks:
         views = Views(result, board, sheet, guidance, memory, undo, redo, file, seen)
         handlers = Handlers(drawer, controls, views)
         _wire(page, controls, views, handlers, (generate, randomize, reset), saved)
-    return page.queue(max_size=QUEUE_SIZE)
+    # Nobody draws past the queue, with Gradio's older addresses for programs.
+    return page.queue(max_size=QUEUE_SIZE, api_open=False)
 
 
 def _html(value: Any, elem_id: str, script: str, shows: str = "value") -> gr.HTML:

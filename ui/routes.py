@@ -11,6 +11,7 @@ import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from importlib.metadata import version
 
+import gradio as gr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -51,6 +52,8 @@ def make_routes(studio: Studio, model: str) -> list[Route]:
             content = await asyncio.get_running_loop().run_in_executor(
                 encoders, encode, drawn.image, options, complete.values()
             )
+        except gr.Error as error:  # ZeroGPU has none to lend, and says so to a visitor
+            return _sentence(error.message, 503)
         except ValueError as error:
             return _sentence(str(error), 400)
         except BusyError as error:

@@ -86,7 +86,8 @@ def seen_html(pipeline: AvatarPipeline, found: Found) -> str:
 
 @functools.cache
 def _classifier() -> AvatarClassifier:
-    return AvatarClassifier.from_pretrained(CLASSIFIER)
+    # Not on a GPU, which on ZeroGPU is not there for this.
+    return AvatarClassifier.from_pretrained(CLASSIFIER, device="cpu")
 
 
 def make_start_from() -> tuple[gr.File, gr.HTML]:

@@ -15,6 +15,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager, suppress
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,7 @@ from .batch import Drawn as Drawn
 from .batch import draw_batch, evaluations, kind
 from .line import Line
 from .recipe import MAX_IMAGES, Recipe
-from .zero_gpu import on_zero_gpu
+from .zero_gpu import Tools, tools_of
 
 MAX_WAITING = 512
 """Avatars. A sheet of all hair styles asks for 111 at once; a browser for six at a time."""
@@ -46,12 +47,13 @@ class BusyError(Exception):
 
 @dataclass(eq=False)
 class _Job:
-    """An avatar that is waited for; without a recipe, somebody who wants the pipeline alone.
+    """An avatar that is waited for; without a recipe, somebody who wants the tools alone.
 
     Attributes:
         futures: of all who have asked for it; it is abandoned when all are cancelled.
         standing: in the line; otherwise it is being drawn.
-        released: set when who wanted the pipeline alone has finished.
+        released: set when who wanted the tools alone has finished.
+        context: of who asked first; ZeroGPU charges the visitor that it finds in there.
     """
 
     recipe: Recipe | None
@@ -61,10 +63,11 @@ class _Job:
     standing: bool = True
     since: float = field(default_factory=time.monotonic)
     released: threading.Event = field(default_factory=threading.Event)
+    context: Context = field(default_factory=copy_context)
 
     @property
     def kind(self) -> Hashable:
-        """Of the recipe; the pipeline is handed to one at a time."""
+        """Of the recipe; the tools are handed to one at a time."""
         return id(self) if self.recipe is None else kind(self.recipe)
 
     @property
@@ -76,7 +79,7 @@ class Studio:
     """Draws recipes of one image.
 
     Attributes:
-        pipeline: for its vocabulary and defaults; to draw with it, see ``pipeline_alone``.
+        pipeline: for its vocabulary and defaults; to draw with it, see ``alone``.
         drawn: avatars so far.
     """
 
@@ -87,7 +90,7 @@ class Studio:
         max_per_client: int = MAX_PER_CLIENT,
     ) -> None:
         self.pipeline = pipeline
-        self._sample = on_zero_gpu(pipeline)
+        self._tools = tools_of(pipeline)
         self.max_waiting = max_waiting
         self.max_per_client = max_per_client
         self.drawn = 0
@@ -162,17 +165,21 @@ class Studio:
                 del self._jobs[job.recipe]
 
     @contextmanager
-    def pipeline_alone(self) -> Iterator[AvatarPipeline]:
-        """The pipeline, for what is not a recipe, such as a morph.
+    def alone(self, client: str = "") -> Iterator[Tools]:
+        """The tools, for what is not a recipe, such as a morph.
 
         No avatar is drawn meanwhile, so none must be waited for in it.
 
+        Args:
+            client: who asks.
+
         Raises:
-            BusyError: its turn did not come.
+            BusyError: too many wait, or its turn did not come.
         """
         turn: Future[None] = Future()
-        job = _Job(None, "", True, [turn])
+        job = _Job(None, client, True, [turn])
         with self._lock:
+            self._check_room(1, client)
             self._line.add(job)
             self._lock.notify()
         try:
@@ -180,7 +187,7 @@ class Studio:
                 turn.result(TIME_LIMIT)
             except FutureTimeoutError:
                 raise BusyError(too_long()) from None
-            yield self.pipeline
+            yield self._tools
         finally:
             turn.cancel()
             job.released.set()
@@ -248,8 +255,9 @@ class Studio:
     def _draw(self, batch: list[_Job]) -> None:
         started = time.monotonic()
         try:
-            drawn = draw_batch(
-                self._sample,
+            drawn = batch[0].context.run(
+                draw_batch,
+                self._tools.sample,
                 [job.recipe for job in batch],
                 lambda: self._stop_if_abandoned(batch),
             )

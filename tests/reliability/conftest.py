@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,14 @@ class Site:
         """GET a path that starts with a slash."""
         return self.client.get(self.server.address + path, **options)
 
-    def generate(self, body: str) -> tuple[int, str]:
-        """Status and text of ``/generate`` for a body that should be JSON."""
+    def generate(self, body: str, call: str = "call/v2") -> tuple[int, str]:
+        """Status and text of ``/generate`` for a body that should be JSON.
+
+        Args:
+            call: "call/v2" takes parameters by name, "call" a list under "data".
+        """
         answer = self.client.post(
-            f"{self.server.address}/gradio_api/call/v2/generate",
+            f"{self.server.address}/gradio_api/{call}/generate",
             content=body.encode("utf-8", "surrogatepass"),
             headers={"Content-Type": "application/json"},
         )
@@ -47,10 +52,43 @@ class Site:
         answer = self.get(f"/gradio_api/call/generate/{event}")
         return answer.status_code, answer.text
 
+    def post(self, path: str, body: Any) -> httpx.Response:
+        """POST JSON to a path that starts with a slash."""
+        return self.client.post(self.server.address + path, json=body)
+
     def draw(self, **values: Any) -> tuple[str, Any]:
         """The event ("complete" or "error") that ``/generate`` ends in, and its data."""
         _, text = self.generate(json.dumps(values))
         return last_event(text)
+
+    def opened(self, query: dict[str, str], remembered: Any, board: Any) -> list[dict[str, Any]]:
+        """What the event of an opening page is answered with: all messages of its stream.
+
+        Args:
+            query: of the page's address.
+            remembered: what the browser says it remembers.
+            board: what it says is locked.
+        """
+        config = self.get("/config").json()
+        values = {c["id"]: c["props"].get("value") for c in config["components"]}
+        ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
+        memory = next(i for i, v in values.items() if isinstance(v, dict) and "past" in v)
+        values |= {memory: remembered, ids["board"]: board}
+        loads = [d for d in config["dependencies"] if any(t[1] == "load" for t in d["targets"])]
+        opening = max(loads, key=lambda d: len(d["inputs"]))
+        session = uuid.uuid4().hex
+        joined = self.client.post(
+            f"{self.server.address}/gradio_api/queue/join",
+            params=query,
+            json={
+                "fn_index": opening["id"],
+                "data": [values[i] for i in opening["inputs"]],
+                "session_hash": session,
+            },
+        )
+        assert joined.status_code == 200, joined.text
+        text = self.get(f"/gradio_api/queue/data?session_hash={session}").text
+        return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
 
 
 def last_event(stream: str) -> tuple[str, Any]:
@@ -89,7 +127,5 @@ def site(model: Path) -> Iterator[Site]:
         with httpx.Client(timeout=60) as client:
             yield Site(server, client)
         log = server.log()
-    # Gradio prints one when it refuses a file that was not uploaded.
-    refusals = sum(map(log.count, ("is not in the cache folder", "not uploaded by a user")))
-    assert log.count("Traceback") == refusals, log
+    assert "Traceback" not in log, log
     assert SECRET not in log

@@ -34,8 +34,15 @@ scalars = (
     | st.sampled_from(["Any", "any ", "", "0", "-1", "1e999", "nan", "none", "ddpm", "..", "٣"])
     | st.sampled_from(["<script>alert(1)</script>", "{{7*7}}", "%00", "' OR 1=1--", "\ud800"])
 )
+a_file = st.fixed_dictionaries(
+    {
+        "path": st.sampled_from(["/etc/passwd", "app.py", "../app.py", "", "/dev/zero"]),
+        "meta": st.just({"_type": "gradio.FileData"}),
+    },
+    optional={"url": st.sampled_from(["http://127.0.0.1:1/", "file:///etc/passwd", "x"])},
+)
 values = st.recursive(
-    scalars,
+    scalars | a_file,
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
     ),
@@ -90,7 +97,21 @@ def test_a_link_brings_its_recipe_back(pipeline, values):
 
 def few_steps(values):
     """Most of the cases are to be answered, not drawn for long."""
-    return {k: v for k, v in values.items() if k not in ("num_inference_steps", "num_images")}
+    most = {"num_inference_steps": 3, "num_images": 3}
+    return {name: min(v, most[name]) if name in most else v for name, v in values.items()}
+
+
+def single(values):
+    """What is one picture."""
+    return {name: v for name, v in few_steps(values).items() if name != "num_images"}
+
+
+def answered(status, text):
+    """Whether ``/generate`` has ended in pictures or in one sentence."""
+    if status != 200:
+        return status in (400, 422) and one_sentence(text)
+    event, data = last_event(text)
+    return event == "complete" or (event == "error" and one_sentence(data["error"] or ""))
 
 
 @fuzz
@@ -98,12 +119,16 @@ def few_steps(values):
 @example(values={"hair": "x" * 100_000})
 def test_generate_answers_with_pictures_or_one_sentence(site, values):
     status, text = site.generate(json.dumps(values))
-    assert status in (200, 400), (status, text)
-    if status == 400:
-        assert one_sentence(json.loads(text)["error"])
-    else:
-        event, data = last_event(text)
-        assert event == "complete" or (event == "error" and one_sentence(data["error"])), text
+    assert answered(status, text), (status, text)
+
+
+@fuzz
+@given(data=st.lists(values, max_size=30))
+@example(data=[])
+@example(data=["Any"] * 18 + [1, 1, "ddim", 7, 2])
+def test_the_older_form_of_generate_too(site, data):
+    status, text = site.generate(json.dumps({"data": data}), "call")
+    assert answered(status, text), (status, text)
 
 
 @fuzz
@@ -121,7 +146,7 @@ flat = st.dictionaries(
 
 
 @fuzz
-@given(query=flat | good.map(few_steps), format=st.sampled_from(["png"] * 6 + ["webp", "exe"]))
+@given(query=flat | good.map(single), format=st.sampled_from(["png"] * 6 + ["webp", "exe"]))
 def test_a_picture_address_is_a_picture_or_one_sentence(site, query, format):
     answer = site.get(f"/avatar.{format}?{urlencode(query)}")
     if answer.status_code == 200:
@@ -139,6 +164,32 @@ def test_the_page_opens_whatever_its_link_says(site, query):
     assert "<script>alert(1)" not in answer.text
 
 
+@fuzz
+@given(query=flat | good.map(few_steps), remembered=values, board=values)
+def test_the_page_draws_whatever_its_link_says(site, query, remembered, board):
+    *_, end = site.opened(query, remembered, board)
+    assert end["msg"] == "close_stream"
+
+
 @pytest.mark.parametrize("path", ["/avatar.png?%ff=%fe&seed=%00", "/avatar.png?" + "a=1&" * 5000])
 def test_bytes_that_are_no_text_and_very_long_queries(site, path):
     assert site.get(path).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["run/generate", "api/generate", "run/predict"])
+def test_nobody_draws_past_the_queue(site, path):
+    answer = site.post(f"/gradio_api/{path}", {"data": [], "fn_index": None})
+    assert answer.status_code == 404 and one_sentence(answer.text)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("call/nothing", {"data": []}),
+        ("call/v2/nothing", {}),
+        ("queue/join", {"data": [], "fn_index": 999, "session_hash": "x"}),
+    ],
+)
+def test_an_endpoint_that_there_is_not(site, path, body):
+    answer = site.post(f"/gradio_api/{path}", body)
+    assert answer.status_code == 404 and one_sentence(answer.json()["error"])

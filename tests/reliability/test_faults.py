@@ -15,6 +15,7 @@ import httpx
 import pytest
 import torch
 
+import app
 from avatar_model.checkpoint import CONFIG_FILE, WEIGHTS_FILE
 from benchmarks.app_server import ROOT, running_app
 
@@ -38,16 +39,20 @@ def truncated(folder):
     (folder / WEIGHTS_FILE).write_bytes(weights[: len(weights) // 2])
 
 
-def of_another_architecture(folder):
-    config = json.loads((folder / CONFIG_FILE).read_text())
-    config["model"]["channels"] = [24, 48]
-    (folder / CONFIG_FILE).write_text(json.dumps(config))
+def changed(part, name, value):
+    """A break that sets one value of the config."""
+
+    def change(folder):
+        config = json.loads((folder / CONFIG_FILE).read_text())
+        config[part] = {**config[part], name: value} if name else value
+        (folder / CONFIG_FILE).write_text(json.dumps(config))
+
+    change.__name__ = f"{part}_{name}_{value}"
+    return change
 
 
-def of_an_unknown_kind(folder):
-    config = json.loads((folder / CONFIG_FILE).read_text())
-    config["model"]["experts"] = 8
-    (folder / CONFIG_FILE).write_text(json.dumps(config))
+def endless(folder):
+    (folder / CONFIG_FILE).write_text("[" * 100_000)
 
 
 def a_pickle(folder):
@@ -67,8 +72,15 @@ def a_torch_file_beside(folder):
 BREAKS = [
     missing,
     truncated,
-    of_another_architecture,
-    of_an_unknown_kind,
+    changed("model", "channels", [24, 48]),  # another architecture
+    changed("model", "channels", [-16, 32]),
+    changed("model", "channels", [10**12, 10**12]),
+    changed("model", "experts", 8),
+    changed("defaults", "", [1, 2]),
+    changed("defaults", "num_inference_steps", "x"),
+    changed("defaults", "num_inference_steps", 100_000),
+    changed("defaults", "sampler", "euler"),
+    endless,
     a_pickle,
     a_torch_file,
     a_torch_file_beside,
@@ -76,19 +88,31 @@ BREAKS = [
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=[b.__name__ for b in BREAKS])
-def test_a_checkpoint_that_cannot_be_used_is_one_sentence(model, tmp_path, broken, monkeypatch):
-    import app
+def test_a_checkpoint_that_cannot_be_used_gives_way(model, tmp_path, broken, monkeypatch, caplog):
+    folder = shutil.copytree(model, tmp_path / "broken")
+    broken(folder)
+    monkeypatch.setattr(app, "BUNDLED", str(model))
+    pipeline, name, notice = app.load_model(str(folder))
+    assert pipeline({}, seed=7).images and name == "assets/model"
+    assert notice.startswith("The model broken cannot be had") and str(tmp_path) not in notice
+    (error,) = (record.getMessage() for record in caplog.records if record.name == "app")
+    assert error.startswith("event=model_replaced") and str(folder) in error
+    assert "\n" not in error and len(error) < 600
+    assert not (folder / "exploded").exists()
 
+
+@pytest.mark.parametrize("broken", [missing, truncated], ids=["missing", "truncated"])
+def test_without_any_model_there_is_one_sentence(model, tmp_path, broken, monkeypatch):
     folder = shutil.copytree(model, tmp_path / "broken")
     broken(folder)
     monkeypatch.setattr(app, "MODEL", str(folder))
+    monkeypatch.setattr(app, "BUNDLED", str(folder))
     monkeypatch.setattr(sys, "argv", ["app.py"])
-    with pytest.raises(SystemExit) as stopped:
+    with pytest.raises(SystemExit) as end:
         app.main()
-    sentence = str(stopped.value)
-    assert sentence.startswith("The model cannot be loaded: ")
-    assert str(folder) in sentence and sentence.count("\n") == 0 and len(sentence) < 500
-    assert not (folder / "exploded").exists()
+    sentence = str(end.value)
+    assert sentence.startswith("The model cannot be loaded: ") and str(folder) in sentence
+    assert sentence.count("\n") == 0 and len(sentence) < 500
 
 
 def test_without_room_for_files_pictures_are_drawn_all_the_same(model, tmp_path):

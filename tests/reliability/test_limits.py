@@ -142,11 +142,11 @@ def test_a_failure_reaches_those_who_wait_and_the_next_is_drawn(slow):
     assert made.alive
 
 
-def test_the_pipeline_alone_waits_for_its_turn_and_keeps_others_out(slow, monkeypatch):
+def test_who_wants_to_be_alone_waits_for_its_turn_and_keeps_others_out(slow, monkeypatch):
     made = Studio(slow)
     slow.go.set()
-    with made.pipeline_alone() as got:
-        assert got is slow
+    with made.alone() as tools:
+        assert tools.sample is slow
         waiting = made.submit(recipe(slow, 1))
         time.sleep(0.05)
         assert not waiting.done()
@@ -155,7 +155,7 @@ def test_the_pipeline_alone_waits_for_its_turn_and_keeps_others_out(slow, monkey
     made.submit(recipe(slow, 2))
     until(lambda: len(slow.asked) == 2)
     monkeypatch.setattr(studio, "TIME_LIMIT", 0.05)
-    with pytest.raises(BusyError, match="was given up"), made.pipeline_alone():
+    with pytest.raises(BusyError, match="was given up"), made.alone():
         pass
     slow.go.set()
     made.submit(recipe(slow, 3)).result(SECONDS)  # the turn that was given up is passed over

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from avatar_model.attributes import NAMES
+from ui.picture_files import MAX_FILE
+from ui.recipe import SETTINGS
+
 from .conftest import SECRET
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +70,13 @@ def test_an_upload_stays_in_its_folder_whatever_its_name(site, name):
     assert not Path("/tmp/escaped.png").exists()
 
 
+def test_an_upload_has_a_limit(site):
+    answer = site.client.post(
+        f"{site.server.address}/gradio_api/upload", files={"files": b"x" * (MAX_FILE + 1)}
+    )
+    assert answer.status_code == 413
+
+
 def event(site, target, data, **inputs):
     """What an event of the page is answered with, as the text of the stream."""
     config = site.get("/config").json()
@@ -108,36 +119,10 @@ def test_a_forged_file_is_no_file_of_the_server(site):
 SCRIPT = "<img src=x onerror=alert(1)>"
 
 
-@pytest.mark.parametrize("name", ["hair", "seed", "sampler", "num_images"])
+@pytest.mark.parametrize("name", [*NAMES, *SETTINGS])
 def test_html_in_a_link_is_inert(site, name):
-    config = site.get("/config").json()
-    ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
     remembered = {"open": SCRIPT, "now": f"{name}={SCRIPT}", "picked": 0, "past": [SCRIPT]}
-    memory = next(
-        c
-        for c in config["components"]
-        if (c["props"].get("value") or {})
-        and isinstance(c["props"]["value"], dict)
-        and "past" in c["props"]["value"]
-    )
-    loads = [d for d in config["dependencies"] if any(t[1] == "load" for t in d["targets"])]
-    opening = max(loads, key=lambda d: len(d["inputs"]))
-    values = {c["id"]: c["props"].get("value") for c in config["components"]}
-    values[memory["id"]] = remembered
-    values[ids["board"]] = [SCRIPT]
-    session = uuid.uuid4().hex
-    joined = site.client.post(
-        f"{site.server.address}/gradio_api/queue/join",
-        params={name: SCRIPT},
-        json={
-            "fn_index": opening["id"],
-            "data": [values[i] for i in opening["inputs"]],
-            "session_hash": session,
-        },
-    )
-    assert joined.status_code == 200
-    text = site.get(f"/gradio_api/queue/data?session_hash={session}").text
-    messages = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+    messages = site.opened({name: SCRIPT}, remembered, [SCRIPT])
     shown = [m["output"]["data"] for m in messages if m["msg"] == "process_completed"]
     assert shown and SCRIPT not in json.dumps([v for v in shown[0] if not is_memory(v)])
     assert all(SCRIPT not in m["log"] for m in messages if m["msg"] == "log")

@@ -137,13 +137,13 @@ def test_an_unknown_parameter_is_named(server):
     assert "hare" in json.loads(body)["error"]
 
 
-def test_a_missing_model_is_one_sentence(tmp_path):
-    environment = {"AVATAR_MODEL": str(tmp_path / "nothing"), "PATH": ""}
+def test_a_page_that_cannot_start_is_one_sentence():
+    environment = {"AVATAR_BACKEND": "tpu", "PATH": ""}
     done = subprocess.run(
         [sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("The model cannot be loaded: there is no checkpoint folder")
+    assert done.stderr.startswith("The model cannot be loaded: backend must be one of auto, torch")
     assert done.stderr.count("\n") == 1
 
 

@@ -1,4 +1,4 @@
-"""A model on the Hub that cannot be had: the page draws with the bundled one, and says so."""
+"""A model that cannot be had: the page draws with the bundled one, and says so."""
 
 from __future__ import annotations
 
@@ -8,13 +8,26 @@ import subprocess
 import sys
 import urllib.request
 
+import pytest
+
 from tests.ui.conftest import ROOT, _free_port, _wait_for
 
+SECRET = "hf_notATokenButLooksLikeOne0123456789"
 
-def test_the_hub_is_down(tmp_path):
+
+@pytest.mark.parametrize("model", ["somebody/avatars", "a folder"])
+def test_the_model_cannot_be_had(tmp_path, model):
+    """The Hub is down; or the folder holds something broken."""
+    if model == "a folder":
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "config.json").write_text("{}")
+        model, called = str(tmp_path / "mine"), "mine"
+    else:
+        called = model
     address = f"http://127.0.0.1:{_free_port()}"
     environment = os.environ | {
-        "AVATAR_MODEL": "somebody/avatars",
+        "AVATAR_MODEL": model,
+        "HF_TOKEN": SECRET,
         "HF_ENDPOINT": f"http://127.0.0.1:{_free_port()}",  # where nobody listens
         "HF_HUB_DISABLE_XET": "1",
         "HF_HOME": str(tmp_path),
@@ -32,11 +45,12 @@ def test_the_hub_is_down(tmp_path):
             with urllib.request.urlopen(f"{address}/health") as answer:
                 assert json.load(answer)["model"] == "assets/model"
             with urllib.request.urlopen(f"{address}/config") as answer:
-                assert "The model somebody/avatars cannot be had" in answer.read().decode()
+                assert f"The model {called} cannot be had" in answer.read().decode()
             with urllib.request.urlopen(f"{address}/avatar.png?seed=7&size=64") as answer:
                 assert answer.read(4) == b"\x89PNG"
         finally:
             process.terminate()
             process.wait(20)
-    assert "'somebody/avatars' is no folder here and could not be loaded" in log.read_text()
-    assert "Traceback" not in log.read_text()
+    said = log.read_text()
+    assert "event=model_replaced" in said and model in said
+    assert "Traceback" not in said and SECRET not in said

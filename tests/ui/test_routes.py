@@ -171,7 +171,7 @@ def test_nobody_draws_for_who_has_hung_up(pipeline):
         with pytest.raises(_GoneError):
             await asyncio.wait_for(asking, 20)
 
-    with studio.pipeline_alone():  # so that it has to wait
+    with studio.alone():  # so that it has to wait
         # In a thread: Playwright keeps a loop running in this one.
         ThreadPoolExecutor(1).submit(asyncio.run, ask()).result()
         assert studio.waiting == 0

@@ -22,6 +22,8 @@ SECONDS = 20
 class Sampler:
     """Stands in for a pipeline: notes what it is given, and waits until it may go on."""
 
+    morph = None
+
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
         self.settings: list[tuple] = []
@@ -198,11 +200,11 @@ def test_one_avatar_that_does_not_fit_is_an_error(studio, sampler):
     assert studio.submit(wanted(1)).result(SECONDS)  # and the studio lives on
 
 
-def test_pipeline_alone_draws_no_avatar_meanwhile(sampler):
+def test_who_is_alone_draws_no_avatar_meanwhile(sampler):
     sampler.may_go_on.set()
     studio = Studio(sampler)
-    with studio.pipeline_alone() as alone:
-        assert alone is sampler
+    with studio.alone() as tools:
+        assert tools.sample is sampler
         future = studio.submit(wanted(1))
         assert not sampler.started.wait(0.1)
     assert future.result(SECONDS)

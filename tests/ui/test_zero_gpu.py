@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pickle
 import sys
+from contextvars import ContextVar
 from types import SimpleNamespace
 
 import pytest
 
+from avatar_model.film import film
 from ui.recipe import Recipe
 from ui.studio import Studio
-from ui.zero_gpu import on_zero_gpu
+from ui.zero_gpu import Tools, tools_of
 
 
 @pytest.fixture
@@ -39,7 +41,33 @@ def test_the_picture_is_the_same_and_the_time_honest(pipeline, durations):
     assert durations == [pytest.approx(2 + 0.02 * 6)]
 
 
+def test_films_and_morphs_borrow_it_too(pipeline, durations):
+    settings = {"seed": 7, "num_inference_steps": 3}
+    with Studio(pipeline).alone() as tools:
+        frames = tools.film({"hair": 3}, **settings, guidance_scale=2)
+        morph = tools.morph({"hair": 3}, {"hair": 4}, num_frames=5, seed=7)
+    assert [f.noisy for f in frames] == [
+        f.noisy for f in film(pipeline, {"hair": 3}, **settings, guidance_scale=2)
+    ]
+    assert len(morph) == 5
+    assert durations == [pytest.approx(2 + 0.02 * 6), pytest.approx(2 + 0.02 * 5 * 4)]
+
+
+def test_who_asked_is_known_while_it_is_drawn(pipeline, monkeypatch):
+    """ZeroGPU looks there for the visitor whose quota it is."""
+    visitor, found = ContextVar("visitor", default="nobody"), []
+
+    def sample(*args, **settings):
+        found.append(visitor.get())
+        return pipeline(*args, **settings)
+
+    monkeypatch.setattr("ui.studio.tools_of", lambda _: Tools(sample, None, None))
+    visitor.set("Ada")
+    Studio(pipeline).submit(Recipe.parse(pipeline, {"seed": 7})).result(30)
+    assert found == ["Ada"]
+
+
 def test_elsewhere_nothing_changes(pipeline, monkeypatch):
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
     monkeypatch.setitem(sys.modules, "spaces", None)  # importing it would fail
-    assert on_zero_gpu(pipeline) is pipeline
+    assert tools_of(pipeline).sample is pipeline
