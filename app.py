@@ -8,6 +8,7 @@ and the page says so. ``AVATAR_BACKEND=torch`` keeps the page from using ONNX Ru
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import logging
 import os
 import sys
@@ -67,6 +68,8 @@ def main() -> None:
         "--mcp", action="store_true", help="offer the endpoints to language models (gradio[mcp])"
     )
     arguments = parser.parse_args()
+    if arguments.mcp and not importlib.util.find_spec("mcp"):
+        parser.error('--mcp needs another package: pip install "gradio[mcp]"')
     # One line per batch, failure or notice; nothing in them is about a visitor.
     logging.basicConfig(
         format="time=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s",

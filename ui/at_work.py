@@ -46,6 +46,7 @@ def make_film(studio: Studio, memory: gr.JSON) -> None:
         return film_html(frames)
 
     button.click(show, memory, strip, api_visibility="private")
+    memory.change(None, None, strip, js='() => ""', api_visibility="private")  # of another avatar
 
 
 def film_html(frames: list[FilmFrame]) -> str:

@@ -20,6 +20,9 @@ class Page(gr.Blocks):
         """As Gradio's, with a ``gr.Error`` for whatever it raises."""
         try:
             return await super().preprocess_data(*args, **kwargs)
+        except gr.Error as error:  # a file that is not the visitor's
+            error.print_exception = False
+            raise
         except Exception as error:
             raise gr.Error(UNFIT, print_exception=False) from error
 

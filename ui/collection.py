@@ -72,6 +72,7 @@ def make_collection(
         show_label=False,
         visible=False,
         interactive=False,
+        buttons=["download", "fullscreen"],  # and not share, which uploads it somewhere
         elem_id="sheet-of-many",
     )
 

@@ -13,6 +13,17 @@ from avatar_model.samplers import SAMPLERS
 from .recipe import MAX_GUIDANCE_SCALE, MAX_IMAGES, max_steps
 
 
+class Slider(gr.Slider):
+    """A slider beside which anything can be typed: the recipe says what is wrong with it.
+
+    Gradio's own would refuse it before any handler could set it right.
+    """
+
+    def preprocess(self, payload: float | None) -> float | None:
+        """As it is."""
+        return payload
+
+
 @dataclass(frozen=True)
 class Controls:
     """The inputs of the page.
@@ -63,7 +74,7 @@ def make_settings(pipeline: AvatarPipeline) -> tuple[dict[str, gr.Component], gr
     defaults = pipeline.defaults
     settings: dict[str, gr.Component] = {}
     with gr.Row(elem_classes="fields", elem_id="drawing"):
-        settings["guidance_scale"] = gr.Slider(
+        settings["guidance_scale"] = Slider(
             0,
             MAX_GUIDANCE_SCALE,
             value=defaults["guidance_scale"],
@@ -73,7 +84,7 @@ def make_settings(pipeline: AvatarPipeline) -> tuple[dict[str, gr.Component], gr
             min_width=220,
             elem_id="guidance-scale",
         )
-        settings["num_images"] = gr.Slider(
+        settings["num_images"] = Slider(
             1,
             MAX_IMAGES,
             value=1,
@@ -82,7 +93,7 @@ def make_settings(pipeline: AvatarPipeline) -> tuple[dict[str, gr.Component], gr
             info="Looks left on Any differ from image to image.",
             min_width=220,
         )
-        settings["num_inference_steps"] = gr.Slider(
+        settings["num_inference_steps"] = Slider(
             1,
             max_steps(pipeline),
             value=defaults["num_inference_steps"],

@@ -68,11 +68,15 @@ class Avatar:
 
 @dataclass(frozen=True)
 class Drawing:
-    """The answer to one request."""
+    """The answer to one request.
+
+    Attributes:
+        seconds: that it took, or None if the studio remembered all of it.
+    """
 
     recipe: Recipe
     avatars: list[Avatar]
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +125,7 @@ class Drawer:
                     raise CancelledError
                 if visitor is not None and turn is not None:
                     self._take_turn(visitor, turn)
+                remembered = self.studio.remembers(asked)
                 futures = self.studio.submit_all(asked, urgent=True, client=current_client())
                 request = _Request(futures, preview)
                 if visitor is not None:
@@ -136,7 +141,7 @@ class Drawer:
             if not newest:  # drawn in time all the same; but the newer answer may be out already
                 raise CancelledError
         avatars = [self._avatar(r, d) for r, d in zip(asked, drawn, strict=True)]
-        return Drawing(recipe, avatars, time.perf_counter() - start)
+        return Drawing(recipe, avatars, None if remembered else time.perf_counter() - start)
 
     def preview(self, recipe: Recipe, visitor: str) -> Drawing:
         """At once: the first image alone, unless all of them have been drawn before."""

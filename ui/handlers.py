@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
@@ -25,6 +26,7 @@ from .sheets import board_html, guidance_sheet, locked_looks, look_sheet
 from .start_from import find_recipe, seen_html, uploaded
 
 Updates = dict[gr.Component, Any]
+OPEN = "Looks are left on Any instead, the rest at its default."
 
 
 @dataclass(frozen=True)
@@ -127,13 +129,13 @@ class Handlers:
         recipe, notes = Recipe.parse_leniently(self.pipeline, visit.query)
         if "seed" not in visit.query:
             recipe = replace(recipe, seed=random_seed())
-        _tell(notes, "Not all of this link can be drawn")
+        _tell("Not all of this link can be drawn", notes, OPEN)
         return self._draw(visit, recipe)
 
     @handler
     def change(self, visit: Visit) -> Updates:
         """A control has changed: draw again with the same seed."""
-        return self._draw(visit, self._recipe(visit.values))
+        return self._draw(visit, self._recipe(visit), same_people=True)
 
     @handler
     def choose(self, visit: Visit) -> Updates:
@@ -144,20 +146,20 @@ class Handlers:
         """
         match visit.values.pop("chosen"):
             case {"name": str(name), "value": value} if name in (*NAMES, "guidance_scale"):
-                recipe = self._recipe({**visit.values, name: value})
-                return self._draw(visit, recipe, visit.memory.turn)
+                recipe = self._recipe(visit, {name: value})
+                return self._draw(visit, recipe, same_people=True, turn=visit.memory.turn)
         return {}
 
     @handler
     def preview(self, visit: Visit) -> Updates:
         """A slider is being dragged: a quick look, nothing to undo."""
-        drawing = self.drawer.preview(self._recipe(visit.values), visit.visitor)
+        drawing = self.drawer.preview(self._recipe(visit), visit.visitor)
         return {self.views.result: result_html(drawing, picked_of(drawing, visit.memory))}
 
     @handler
     def generate(self, visit: Visit) -> Updates:
         """Draw again, with a new seed unless it is kept."""
-        recipe = self._recipe(visit.values)
+        recipe = self._recipe(visit)
         return self._draw(visit, recipe if visit.lock_seed else replace(recipe, seed=random_seed()))
 
     @handler
@@ -202,7 +204,7 @@ class Handlers:
             case {"keep": str(name)}:
                 shown = self._shown(visit)
                 kept = shown if name == "all" else {name: shown[name]} if name in shown else {}
-                return self._draw(visit, self._recipe({**visit.values, **kept}))
+                return self._draw(visit, self._recipe(visit, kept), same_people=True)
         return {}
 
     @handler
@@ -224,8 +226,13 @@ class Handlers:
         query = str(visit.data.get("recipe"))[:MAX_QUERY]
         return self._draw(visit, Recipe.from_query(self.pipeline, query))
 
-    def _recipe(self, values: Mapping[str, Any]) -> Recipe:
-        return Recipe.parse(self.pipeline, values)
+    def _recipe(self, visit: Visit, new: Mapping[str, Any] | None = None) -> Recipe:
+        """What the controls say, and what is new; what cannot be drawn stays as it was."""
+        values = {**visit.values, **(new or {})}
+        before = dict(parse_qsl(visit.memory.now))
+        recipe, notes = Recipe.parse_leniently(self.pipeline, values, before)
+        _tell("This cannot be drawn", notes, "It stays as it was.")
+        return recipe
 
     def _randomize(self, visit: Visit, names: Sequence[str], lock_seed: bool) -> Updates:
         drawn = self.pipeline.vocabulary.draw({}, np.random.default_rng())
@@ -234,28 +241,40 @@ class Handlers:
             shown = self._shown(visit)  # what is locked is the look that is seen
             new |= {name: shown[name] for name in visit.locked}
         seed = {} if lock_seed else {"seed": random_seed()}
-        return self._draw(visit, self._recipe({**visit.values, **new, **seed}))
+        return self._draw(visit, self._recipe(visit, {**new, **seed}))
 
     def _go(self, visit: Visit, memory: Memory) -> Updates:
         recipe = Recipe.from_query(self.pipeline, memory.now)
         return self._draw(replace(visit, memory=replace(memory, now=recipe.query())), recipe)
 
     def _start_from(self, visit: Visit, path: Path) -> Updates:
-        found = find_recipe(self.pipeline, path.read_bytes())
-        path.unlink()
-        _tell(found.notes, "Not all of this picture's recipe can be drawn")
+        try:
+            found = find_recipe(self.pipeline, path.read_bytes())
+        except ValueError as error:
+            gr.Warning(escape(str(error)), title="No avatar")
+            return {self.views.seen: f"<p>{escape(str(error).capitalize())}.</p>"}
+        finally:
+            path.unlink()
+        _tell("Not all of this picture's recipe can be drawn", found.notes, OPEN)
         updates = self._draw(visit, found.recipe)
         return updates | {self.views.seen: seen_html(self.pipeline, found)}
 
     def _shown(self, visit: Visit) -> dict[str, int]:
         """The 18 looks of the avatar that is shown large."""
-        recipe = self._recipe(visit.values)
+        recipe = self._recipe(visit)
         index = min(visit.memory.picked, recipe.num_images - 1)
         return self.drawer.draw(recipe).avatars[index].values
 
-    def _draw(self, visit: Visit, recipe: Recipe, turn: int | None = None) -> Updates:
-        """Draw, remember, show; and set the controls that say something else."""
-        memory = visit.memory.shows(recipe.query())
+    def _draw(
+        self, visit: Visit, recipe: Recipe, *, same_people: bool = False, turn: int | None = None
+    ) -> Updates:
+        """Draw, remember, show; and set the controls that say something else.
+
+        Args:
+            same_people: whether the one of several that was shown large stays so.
+        """
+        picked = min(visit.memory.picked, recipe.num_images - 1) if same_people else 0
+        memory = visit.memory.shows(recipe.query(), picked)
         drawing = self.drawer.draw(recipe, visit.visitor, turn)
         new = recipe.named_looks | {name: getattr(recipe, name) for name in self.controls.settings}
         updates: Updates = {
@@ -267,7 +286,7 @@ class Handlers:
 
     def _show(self, visit: Visit, memory: Memory) -> Updates:
         """The same drawing seen otherwise; the studio still has its pictures."""
-        return self._views(self.drawer.draw(self._recipe(visit.values)), memory)
+        return self._views(self.drawer.draw(self._recipe(visit)), memory)
 
     def _views(self, drawing: Drawing, memory: Memory) -> Updates:
         views, recipe = self.views, drawing.recipe
@@ -296,8 +315,8 @@ def picked_of(drawing: Drawing, memory: Memory) -> int:
     return min(memory.picked, len(drawing.avatars) - 1)
 
 
-def _tell(notes: list[str], title: str) -> None:
+def _tell(title: str, notes: list[str], end: str) -> None:
     """All of them in one warning: of several the page shows only the last, and no title."""
     if notes:
-        sentences = "; left at its default.<br>".join(escape(note) for note in notes)
-        gr.Warning(f"{title}:<br>{sentences}; left at its default.")
+        sentences = ".<br>".join(escape(note) for note in notes)
+        gr.Warning(f"{title}:<br>{sentences}.<br>{end}")

@@ -64,12 +64,16 @@ class Memory:
             values["seed"] = str((int(seed) + self.picked) % (MAX_SEED + 1))
         return urlencode(values, errors="replace")
 
-    def shows(self, query: str) -> Memory:
-        """A new drawing; the one before can be undone."""
+    def shows(self, query: str, picked: int = 0) -> Memory:
+        """A new drawing; the one before can be undone.
+
+        Args:
+            picked: which of its images is shown large.
+        """
         if query == self.now:
             return self
         past = (*self.past, self.now)[-MAX_UNDO:] if self.now else self.past
-        return replace(self, now=query, picked=0, past=past, future=())
+        return replace(self, now=query, picked=picked, past=past, future=())
 
     def undone(self) -> Memory:
         """One step back, if there is one."""

@@ -61,7 +61,7 @@ def launch_options(studio: Studio, model: str, mcp: bool = False) -> dict[str, A
     return {
         "theme": theme,
         "css_paths": HERE / "style.css",
-        "footer_links": ["api", "settings"],
+        "footer_links": ["api"],
         "run_history": False,
         "ssr_mode": False,
         "app_kwargs": {

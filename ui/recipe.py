@@ -70,13 +70,19 @@ class Recipe:
 
     @classmethod
     def parse_leniently(
-        cls, pipeline: AvatarPipeline, values: Mapping[str, Any]
+        cls,
+        pipeline: AvatarPipeline,
+        values: Mapping[str, Any],
+        instead: Mapping[str, Any] | None = None,
     ) -> tuple[Recipe, list[str]]:
         """A recipe from a link or a picture that may be old or forged.
 
+        Args:
+            instead: good values for what is wrong, if not the defaults.
+
         Returns:
-            the recipe, where what is wrong is left at its default; and a sentence for each wrong
-            value of a known name. Other names belong to somebody else and are passed over.
+            the recipe, without what is wrong; and a sentence for each wrong value of a known name.
+            Other names belong to somebody else and are passed over.
         """
         good: dict[str, Any] = {}
         notes = []
@@ -87,6 +93,8 @@ class Recipe:
                     good[name] = values[name]
                 except ValueError as error:
                     notes.append(str(error))
+                    if instead and name in instead:
+                        good[name] = instead[name]
         return cls.parse(pipeline, good), notes
 
     @classmethod

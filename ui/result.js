@@ -1,9 +1,11 @@
 // The result: the address bar follows the picture, links are copied, keys undo and redo, and a
 // picture dropped on the page is taken up.
 const shown = () => element.querySelector(".avatars");
+// Of several pictures the link is that of the one that is shown large.
 const link = () => {
-  const { query, home } = shown().dataset;
-  return `${home || location.origin + location.pathname}?${query}`;
+  const { query, home } = shown().dataset, figures = [...element.querySelectorAll("figure")];
+  const one = figures.length > 1 && figures.find((figure) => figure.offsetParent).dataset.recipe;
+  return `${home || location.origin + location.pathname}?${one || query}`;
 };
 const remember = () => {
   const query = shown()?.dataset.query;

@@ -1,7 +1,7 @@
 """A drawing as HTML: the picked avatar large, the others as thumbnails below it.
 
 Plain radio buttons do the picking, in CSS: no round trip, and the arrow keys work. Pictures are
-data URIs, so a download is exactly the PNG that was drawn and the server keeps no file.
+data URIs, so the server keeps no file.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ from avatar_model import ATTRIBUTES
 from avatar_model.attributes import GROUPS
 
 from .drawing import Avatar, Drawing
+from .recipe import Recipe
 
 ALT_NAMES = ("hair", "hair_color", "facial_hair", "glasses", "face_color", "eye_color")
 """What somebody who cannot see the picture would want to know first."""
 
+DOWNLOAD_SIZE = 512
+"""Pixels of the quick download; the panel Take away has others."""
+
 EMPTY_RESULT = (
     '<div class="avatars"><figure><div class="paper"></div>'
-    '<figcaption>Drawing…</figcaption></figure><div class="details"></div></div>'
+    '<figcaption>Drawing…</figcaption></figure><div class="details"><p>Seed</p></div></div>'
 )
 """Takes the place of the first picture, so that nothing moves when it arrives."""
 
@@ -69,17 +73,19 @@ def _large(avatar: Avatar, archive: str) -> str:
     return (
         f'<figure data-recipe="{escape(avatar.recipe.query())}"><div class="paper">'
         f"{_img(avatar, _alt(avatar))}</div><figcaption>"
-        f"{_link(avatar.png, 'image/png', avatar.file_name, 'Download PNG')}{archive}"
+        f'<a download href="{escape(_address(avatar.recipe))}" title="{DOWNLOAD_SIZE} pixels">'
+        f"Download PNG</a>{archive}"
         '<button type="button" data-copy title="A link that draws this again">Copy link</button>'
         '<button type="button" data-save="">Save</button></figcaption></figure>'
     )
 
 
-def _details(avatar: Avatar, seconds: float) -> str:
+def _details(avatar: Avatar, seconds: float | None) -> str:
     """The seed, the time, and what "Any" became."""
     items = "".join(
-        f"<div><dt>{escape(a.title)}</dt> <dd><button type=button data-keep={a.name} "
-        f'title="Keep">{escape(avatar.labels[a.name])}</button></dd></div>'
+        f"<div><dt>{escape(a.title)}</dt> <dd><button type=button data-keep={a.name} title=Keep "
+        f'aria-label="Keep {escape(a.title.lower())}: {escape(avatar.labels[a.name])}">'
+        f"{escape(avatar.labels[a.name])}</button></dd></div>"
         for a in sorted(ATTRIBUTES, key=lambda a: GROUPS.index(a.group))
         if a.name in avatar.drawn
     )
@@ -93,9 +99,9 @@ def _details(avatar: Avatar, seconds: float) -> str:
     return f'<div class="details"><p>Seed {seed} · {_took(seconds)}</p>{drawn}</div>'
 
 
-def _took(seconds: float) -> str:
+def _took(seconds: float | None) -> str:
     """The studio remembers what it drew lately."""
-    return f"drawn in {seconds:.1f} s" if seconds >= 0.05 else "drawn before"
+    return "drawn before" if seconds is None else f"drawn in {seconds:.2f} s"
 
 
 def _alt(avatar: Avatar) -> str:
@@ -109,13 +115,18 @@ def _img(avatar: Avatar, alt: str) -> str:
     return f'<img alt="{escape(alt)}" width="{width}" height="{height}" src="{source}">'
 
 
+def _address(recipe: Recipe) -> str:
+    """Where the picture is as a file, large enough to use."""
+    return f"avatar.png?{recipe.query()}&size={DOWNLOAD_SIZE}&download=1"
+
+
 def _archive_link(avatars: list[Avatar]) -> str:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         for avatar in avatars:
             file.writestr(avatar.file_name, avatar.png)
     name = f"avatars-{avatars[0].recipe.seed}.zip"
-    return _link(archive.getvalue(), "application/zip", name, f"All {len(avatars)} (ZIP)")
+    return _link(archive.getvalue(), "application/zip", name, f"All {len(avatars)} (ZIP, 64 px)")
 
 
 def _link(content: bytes, mime_type: str, file_name: str, text: str) -> str:

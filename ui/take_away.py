@@ -43,6 +43,13 @@ def make_take_away(memory: gr.JSON) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
+    options["format"].change(
+        lambda format: gr.update(visible=format != "svg"),  # outlines have no pixels
+        options["format"],
+        options["style"],
+        queue=False,
+        api_visibility="private",
+    )
     transparent.change(
         lambda is_transparent: gr.update(visible=not is_transparent),
         transparent,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
 
 from tests.ui.browsing import (
     download,
@@ -16,6 +19,7 @@ from tests.ui.browsing import (
     seed,
     show,
     shown,
+    take,
     toast,
 )
 from tests.ui.pictures import opened
@@ -67,21 +71,47 @@ def test_several_images_are_picked_by_thumbnail(page):
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.namelist() == [f"avatar-{second - 1 + i}.png" for i in range(3)]
         assert all(opened(archive.read(n)).size == (64, 64) for n in archive.namelist())
-    # The sheets of thumbnails follow the picked one.
+    # The sheets of thumbnails follow the picked one, what is chosen there is for all of them, and
+    # the picked one stays in sight.
     expect(page.locator("#guidance img").first).to_have_attribute(
         "src", re.compile(f"seed={second}&")
     )
+    show(page, "Look")
+    take(page, "hair", 7)
+    expect(page.get_by_role("radio", name="Avatar 2 of 3")).to_be_checked()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = dict(parse_qsl(urlsplit(page.evaluate("navigator.clipboard.readText()")).query))
+    assert (copied["seed"], copied["hair"]) == (str(second), "7") and "num_images" not in copied
 
 
 def test_a_mistake_is_told_in_a_sentence(page):
     show(page, "Drawing")
     before = page.url
     seed(page).fill("-5")
-    page.get_by_role("button", name="Generate", exact=True).click()
     expect(toast(page).first).to_contain_text(
         "seed must be a whole number from 0 to 4294967295, not -5"
     )
     assert page.url == before
+    show(page, "Look")
+    take(page, "hair", 7)  # and everything else goes on
+    show(page, "Drawing")
+    assert seed(page).input_value() == recipe(page)["seed"]
     with redrawn(page):
         seed(page).fill("5")
     assert recipe(page)["seed"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("label", "typed"), [("Guidance scale", "99"), ("Number of images", "2.5"), ("Steps", "")]
+)
+def test_a_slider_shows_what_was_drawn_whatever_is_typed(visit, label, typed):
+    page = visit("hair=12&seed=7&guidance_scale=2&num_images=2&num_inference_steps=2")
+    show(page, "Drawing")
+    before = page.url
+    number(page, label).fill(typed)
+    number(page, label).blur()
+    if typed:
+        expect(toast(page).first).to_contain_text(f"not {typed}")
+    expect(number(page, label)).to_have_value("2" if typed else "4")
+    assert page.url == (before if typed else before.replace("_steps=2", "_steps=4"))

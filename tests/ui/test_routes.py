@@ -146,7 +146,9 @@ def test_a_failure_is_ours_and_told_without_its_details(pipeline):
     def broken(*_, **__):
         raise RuntimeError("secret path")
 
-    stand_in = SimpleNamespace(vocabulary=pipeline.vocabulary, defaults=pipeline.defaults)
+    stand_in = SimpleNamespace(
+        vocabulary=pipeline.vocabulary, defaults=pipeline.defaults, morph=None
+    )
     stand_in = type("Broken", (), {**vars(stand_in), "__call__": broken})()
     answer = client(stand_in).get("/avatar.png")
     assert answer.status_code == 500

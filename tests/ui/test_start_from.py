@@ -79,6 +79,8 @@ def test_a_file_given_in_the_panel(visit):
     expect(page.locator("#upload")).to_contain_text("Drop File Here")
     given.set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"})
     expect(toast(page).first).to_contain_text("this file is not a picture")
+    expect(page.locator("#seen")).to_have_text("This file is not a picture.")
+    expect(page.locator("#upload")).to_contain_text("Drop File Here")
 
 
 def test_the_looks_of_any_avatar_are_read_and_the_unsure_stay_any(page, avatar):

@@ -84,7 +84,7 @@ def test_the_quick_download_knows_its_recipe(visit):
     page = visit("hair=12&seed=7")
     content = download(page, page.get_by_text("Download PNG"))[1]
     image = opened(content)
-    assert (image.format, image.mode, image.size) == ("PNG", "RGBA", (64, 64))
+    assert (image.format, image.mode, image.size) == ("PNG", "RGBA", (512, 512))
     values = read_recipe(content)
     assert (values["hair"], values["seed"]) == (12, 7) and len(values) == 18 + 4
     with redrawn(page):
