@@ -22,5 +22,10 @@ watch(["value", "looks"], () => {
   // On a phone the board is a strip: keep the open look in sight.
   const strip = element.querySelector(".board"), chip = element.querySelector(".chip:has(:checked)");
   if (chip && strip.scrollWidth > strip.clientWidth)
-    strip.scrollTo({ left: chip.offsetLeft - strip.offsetLeft - 60 }); // smooth, says the CSS
+    strip.scrollTo({ // smooth, says the CSS
+      left: Math.max(
+        chip.closest("section").offsetLeft, // from the name of its group, if there is room
+        chip.offsetLeft + chip.offsetWidth - strip.clientWidth,
+      ) - strip.offsetLeft - 4,
+    });
 });

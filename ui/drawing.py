@@ -108,7 +108,8 @@ class Drawer:
 
         Args:
             visitor: whose earlier requests this one replaces.
-            turn: which of two requests is the earlier one, if not the one that came in first.
+            turn: which of two requests is the earlier one, if not the one that came in first; a
+                preview has none.
             preview: whether it gives way to a request that is none. The last preview of a slider
                 that was dragged can come in after what was asked for when it was let go.
 

@@ -147,7 +147,7 @@ class Handlers:
         match visit.values.pop("chosen"):
             case {"name": str(name), "value": value} if name in (*NAMES, "guidance_scale"):
                 recipe = self._recipe(visit, {name: value})
-                return self._draw(visit, recipe, same_people=True, turn=visit.memory.turn)
+                return self._draw(visit, recipe, same_people=True)
         return {}
 
     @handler
@@ -265,9 +265,7 @@ class Handlers:
         index = min(visit.memory.picked, recipe.num_images - 1)
         return self.drawer.draw(recipe).avatars[index].values
 
-    def _draw(
-        self, visit: Visit, recipe: Recipe, *, same_people: bool = False, turn: int | None = None
-    ) -> Updates:
+    def _draw(self, visit: Visit, recipe: Recipe, *, same_people: bool = False) -> Updates:
         """Draw, remember, show; and set the controls that say something else.
 
         Args:
@@ -275,7 +273,7 @@ class Handlers:
         """
         picked = min(visit.memory.picked, recipe.num_images - 1) if same_people else 0
         memory = visit.memory.shows(recipe.query(), picked)
-        drawing = self.drawer.draw(recipe, visit.visitor, turn)
+        drawing = self.drawer.draw(recipe, visit.visitor, visit.memory.turn)
         new = recipe.named_looks | {name: getattr(recipe, name) for name in self.controls.settings}
         updates: Updates = {
             component: new[name]

@@ -25,8 +25,8 @@ class Memory:
         open: the look whose sheet of thumbnails is shown.
         now: the query of the recipe that is shown.
         picked: which of its images is shown large.
-        turn: milliseconds; when the last thumbnail was chosen. Requests may overtake one another on
-            their way; what was chosen last counts.
+        turn: milliseconds; when the request was made. Requests may overtake one another on their
+            way; what was asked for last counts.
         past, future: queries that undo and redo go to, the nearest last.
     """
 

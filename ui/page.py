@@ -42,10 +42,13 @@ SHOW_PICTURE = """() => document.querySelector("#result figure").scrollIntoView(
   behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
 })"""
 """For phones, where the picture may be far above the control that was changed last."""
-CHOOSE = """({ name, value }, memory, ...values) => {
+TURN = """(memory, ...others) =>
+  [{ ...memory, turn: Math.max(Date.now(), (memory.turn || 0) + 1) }, ...others]"""
+"""Requests may overtake one another on their way, so the browser says when it made them."""
+CHOOSE = f"""({{ name, value }}, memory, ...values) => {{
   values[NAMES.indexOf(name)] = value;
-  return [{ ...memory, turn: Math.max(Date.now(), (memory.turn || 0) + 1) }, ...values];
-}"""
+  return ({TURN})(memory, ...values);
+}}"""
 """What is chosen on a sheet goes into its control at once, in the browser."""
 KEEP_FILES_SECONDS = 3600
 SLIDERS = ("guidance_scale", "num_images", "num_inference_steps")
@@ -170,6 +173,7 @@ def _wire(
         # The studio does one thing at a time; here a newer request must overtake an older one.
         "concurrency_limit": None,
         "trigger_mode": "multiple",
+        "js": TURN,
     }
     everything = [*views.all(), *controls.named().values()]
     page.load(handlers.open_page, outputs=everything, **options)
@@ -207,7 +211,7 @@ def _wire(
             api_visibility="private",
             trigger_mode="multiple",
         )
-        known = {**options, "inputs_kwargs": {**named, "chosen": sheet}}
+        known = {**options, "inputs_kwargs": {**named, "chosen": sheet}, "js": None}
         chosen.then(handlers.choose, outputs=everything, **known)
     views.result.select(handlers.on_result, outputs=everything, **options)
     views.result.upload(handlers.on_drop, outputs=everything, **options)

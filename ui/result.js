@@ -1,5 +1,5 @@
-// The result: the address bar follows the picture, links are copied, keys undo and redo, and a
-// picture dropped on the page is taken up.
+// The result: the address bar follows the picture, links are copied, keys undo and redo and let
+// sliders go, and a picture dropped on the page is taken up.
 const shown = () => element.querySelector(".avatars");
 // Of several pictures the link is that of the one that is shown large.
 const link = () => {
@@ -43,6 +43,11 @@ document.addEventListener("keydown", (event) => {
   if (!id) return;
   event.preventDefault();
   document.getElementById(id).click();
+});
+// Gradio takes a slider for let go only when a pointer does it.
+document.addEventListener("keyup", ({ target, key }) => {
+  if (target.matches("input[type=range]") && key !== "Tab")
+    target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
 });
 // A picture may be dropped anywhere; the panel for it has its own place, which Gradio looks after.
 const carriesFile = (event) => event.dataTransfer?.types.includes("Files");

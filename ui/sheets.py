@@ -52,9 +52,12 @@ def board_html(vocabulary: Vocabulary, recipe: Recipe, opened: str) -> str:
 def _chip(name: str, title: str, label: str, opened: bool) -> str:
     checked = " checked" if opened else ""
     shown = f" <small>{escape(label)}</small>" if label != ANY_LABEL else ""
+    short = title.removeprefix("Eyebrow ").removeprefix("Eye ")  # the group says it already
     return (
-        f'<span class="chip"><label><input type="radio" name="look" value="{name}"{checked}>'
-        f"<span>{title}{shown}</span></label>"
+        f'<span class="chip"><label title="{escape(label)}">'
+        f'<input type="radio" name="look" value="{name}"{checked} '
+        f'aria-label="{title}: {escape(label)}">'
+        f"<span>{short[0].upper()}{short[1:]}{shown}</span></label>"
         f'<button type="button" class="icon lock" data-lock="{name}" '
         f'aria-label="Lock {title.lower()}">{LOCK}</button></span>'
     )

@@ -86,6 +86,12 @@ def test_the_other_tabs(visit):
     with redrawn(page):
         page.keyboard.press("ArrowRight")
     assert recipe(page)["guidance_scale"] == "1.1"
+    expect(page.locator("#undo")).to_be_enabled()
+    for slider, name in ((1, "num_images"), (2, "num_inference_steps")):
+        page.locator("#drawing input[type=range]").nth(slider).focus()
+        with redrawn(page):
+            page.keyboard.press("ArrowRight")
+        assert recipe(page)[name] in ("2", "5")
     tab_to(page, "#guidance input")
     with redrawn(page):
         page.keyboard.press("ArrowRight")
