@@ -40,13 +40,20 @@ class AppServer:
 
 @contextmanager
 def running_app(
-    model: str | Path, environment: Mapping[str, str] | None = None, port: int | None = None
+    model: str | Path,
+    environment: Mapping[str, str] | None = None,
+    port: int | None = None,
+    *,
+    root: Path = ROOT,
+    python: str | Path = sys.executable,
 ) -> Iterator[AppServer]:
     """Start the page around a model and stop it afterwards.
 
     Args:
         environment: variables to add, such as ``GRADIO_TEMP_DIR``.
         port: a free one by default.
+        root: where ``app.py`` is.
+        python: what runs it.
 
     Raises:
         RuntimeError: it did not start; with what it printed.
@@ -63,7 +70,7 @@ def running_app(
         log = Path(folder) / "log"
         with log.open("w", encoding="utf-8") as out:
             process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=ROOT, env=variables, stdout=out, stderr=out
+                [python, "app.py"], cwd=root, env=variables, stdout=out, stderr=out
             )
         server = AppServer(f"http://127.0.0.1:{port}", process, log)
         try:
@@ -89,7 +96,7 @@ def _wait_for(server: AppServer) -> None:
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
             urllib.request.urlopen(f"{server.address}/health", timeout=5).close()
-            # Printed last: before, Gradio asks for the page itself and gives up after 3 s.
+            # Printed last.
             if "public link" in server.log():
                 return
         except (urllib.error.URLError, OSError):

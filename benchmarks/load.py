@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import random
 import statistics
+import sys
 import time
 
 import httpx
@@ -129,6 +130,7 @@ def main() -> None:
     parser.add_argument("--soak", type=int)
     arguments = parser.parse_args()
     print(machine())
+    bad = False
     for name in ("visitors", "burst", "soak"):
         if (count := getattr(arguments, name)) is None:
             continue
@@ -152,6 +154,8 @@ def main() -> None:
                 )
             if "Traceback" in server.log():
                 print(f"\nin the server's log:\n{server.log()[-4000:]}")
+            bad |= bool(record.errors) or "Traceback" in server.log()
+    sys.exit(bad)
 
 
 if __name__ == "__main__":

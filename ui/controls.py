@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -11,17 +12,6 @@ from avatar_model.attributes import ANY_LABEL, GROUPS
 from avatar_model.samplers import SAMPLERS
 
 from .recipe import MAX_GUIDANCE_SCALE, MAX_IMAGES, max_steps
-
-
-class Slider(gr.Slider):
-    """A slider beside which anything can be typed: the recipe says what is wrong with it.
-
-    Gradio's own would refuse it before any handler could set it right.
-    """
-
-    def preprocess(self, payload: float | None) -> float | None:
-        """As it is."""
-        return payload
 
 
 @dataclass(frozen=True)
@@ -69,12 +59,23 @@ def _look(pipeline: AvatarPipeline, name: str, title: str) -> gr.Dropdown:
     )
 
 
+def _slider(minimum: float, maximum: float, **options: Any) -> gr.Slider:
+    """A slider beside which anything can be typed: the recipe says what is wrong with it.
+
+    Gradio would refuse it before any handler could set it right.
+    """
+    slider = gr.Slider(minimum, maximum, **options)
+    # On the object: Gradio writes a file beside the module of whoever derives from a component.
+    slider.preprocess = lambda payload: payload
+    return slider
+
+
 def make_settings(pipeline: AvatarPipeline) -> tuple[dict[str, gr.Component], gr.Checkbox]:
     """Everything but the looks: the settings, and whether the seed is kept."""
     defaults = pipeline.defaults
     settings: dict[str, gr.Component] = {}
     with gr.Row(elem_classes="fields", elem_id="drawing"):
-        settings["guidance_scale"] = Slider(
+        settings["guidance_scale"] = _slider(
             0,
             MAX_GUIDANCE_SCALE,
             value=defaults["guidance_scale"],
@@ -84,7 +85,7 @@ def make_settings(pipeline: AvatarPipeline) -> tuple[dict[str, gr.Component], gr
             min_width=220,
             elem_id="guidance-scale",
         )
-        settings["num_images"] = Slider(
+        settings["num_images"] = _slider(
             1,
             MAX_IMAGES,
             value=1,
@@ -93,7 +94,7 @@ def make_settings(pipeline: AvatarPipeline) -> tuple[dict[str, gr.Component], gr
             info="Looks left on Any differ from image to image.",
             min_width=220,
         )
-        settings["num_inference_steps"] = Slider(
+        settings["num_inference_steps"] = _slider(
             1,
             max_steps(pipeline),
             value=defaults["num_inference_steps"],

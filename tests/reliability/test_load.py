@@ -56,7 +56,7 @@ def test_every_drawing_is_one_line_of_the_log_about_nobody(site):
     site.draw(hair=42, seed=987654321)
     lines = [line for line in site.server.log().splitlines() if "event=drawn" in line]
     pattern = (
-        r"time=\S+ \S+ level=INFO logger=ui.studio event=drawn images=\d+ steps=\d+ guidance=\S+ "
+        r"time=\S+ level=INFO logger=ui.studio event=drawn images=\d+ steps=\d+ guidance=\S+ "
         r"sampler=\S+ seconds=\d+\.\d{3} waited=\d+\.\d{3} waiting=\d+"
     )
     assert lines and all(re.fullmatch(pattern, line) for line in lines)

@@ -1,0 +1,56 @@
+"""The first start of a Space: what ``train.push_space`` sends, in a fresh virtual environment.
+
+    python -m benchmarks.space_start
+
+Installs what a Space installs, Gradio as pinned and then ``requirements.txt``, which takes minutes
+and over a gigabyte, and draws one avatar from the page that ``app.py`` serves there.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+from gradio_client import Client
+
+from benchmarks.app_server import running_app
+from benchmarks.measure import machine
+from train.space_folder import stage
+
+
+def main() -> None:
+    """Print how long each part took."""
+    print(machine())
+    with tempfile.TemporaryDirectory() as folder:
+        space, environment = Path(folder) / "space", Path(folder) / "venv"
+        space.mkdir()
+        front = stage(space, None, ())
+        start = time.perf_counter()
+        venv.create(environment, with_pip=True)
+        python = environment / "bin" / "python"
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, f"gradio=={front['sdk_version']}"], check=True)
+        subprocess.run([*pip, "-r", space / "requirements.txt"], check=True)
+        print(f"installed after {time.perf_counter() - start:.0f} s")
+        start = time.perf_counter()
+        # Nothing of this checkout may be found from there.
+        variables = {name: "" for name in ("PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
+        with running_app("assets/model", variables, root=space, python=python) as server:
+            print(f"page after {time.perf_counter() - start:.1f} s")
+            start = time.perf_counter()
+            (picture, *_), _ = Client(server.address, verbose=False).predict(
+                hair=12, seed=7, api_name="/generate"
+            )
+            size = Path(picture).stat().st_size
+            print(f"avatar after another {time.perf_counter() - start:.1f} s, {size:,} bytes")
+            if "Traceback" in server.log():
+                sys.exit(server.log())
+
+
+if __name__ == "__main__":
+    main()
