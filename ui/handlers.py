@@ -153,7 +153,8 @@ class Handlers:
     @handler
     def preview(self, visit: Visit) -> Updates:
         """A slider is being dragged: a quick look, nothing to undo."""
-        drawing = self.drawer.preview(self._recipe(visit), visit.visitor)
+        recipe, _ = self._asked(visit, {})  # what is wrong is told when it is let go
+        drawing = self.drawer.preview(recipe, visit.visitor)
         return {self.views.result: result_html(drawing, picked_of(drawing, visit.memory))}
 
     @handler
@@ -227,12 +228,15 @@ class Handlers:
         return self._draw(visit, Recipe.from_query(self.pipeline, query))
 
     def _recipe(self, visit: Visit, new: Mapping[str, Any] | None = None) -> Recipe:
-        """What the controls say, and what is new; what cannot be drawn stays as it was."""
-        values = {**visit.values, **(new or {})}
-        before = dict(parse_qsl(visit.memory.now))
-        recipe, notes = Recipe.parse_leniently(self.pipeline, values, before)
+        """What the controls say, and what is new; what cannot be drawn is told."""
+        recipe, notes = self._asked(visit, new or {})
         _tell("This cannot be drawn", notes, "It stays as it was.")
         return recipe
+
+    def _asked(self, visit: Visit, new: Mapping[str, Any]) -> tuple[Recipe, list[str]]:
+        """The same, with the sentences; what cannot be drawn stays as it was."""
+        before = dict(parse_qsl(visit.memory.now))
+        return Recipe.parse_leniently(self.pipeline, {**visit.values, **new}, before)
 
     def _randomize(self, visit: Visit, names: Sequence[str], lock_seed: bool) -> Updates:
         drawn = self.pipeline.vocabulary.draw({}, np.random.default_rng())

@@ -78,7 +78,7 @@ class Recipe:
         """A recipe from a link or a picture that may be old or forged.
 
         Args:
-            instead: good values for what is wrong, if not the defaults.
+            instead: for what is wrong, if not the defaults; passed over where it is wrong as well.
 
         Returns:
             the recipe, without what is wrong; and a sentence for each wrong value of a known name.
@@ -87,15 +87,27 @@ class Recipe:
         good: dict[str, Any] = {}
         notes = []
         for name in (*NAMES, *SETTINGS):
-            if name in values:
-                try:
-                    cls.parse(pipeline, {name: values[name]})
-                    good[name] = values[name]
-                except ValueError as error:
-                    notes.append(str(error))
-                    if instead and name in instead:
-                        good[name] = instead[name]
+            if error := cls._take(pipeline, good, values, name):
+                notes.append(error)
+                cls._take(pipeline, good, instead or {}, name)
         return cls.parse(pipeline, good), notes
+
+    @classmethod
+    def _take(
+        cls,
+        pipeline: AvatarPipeline,
+        good: dict[str, Any],
+        values: Mapping[str, Any],
+        name: str,
+    ) -> str:
+        """Put a value among the good ones if it is there and is one; or say what is wrong."""
+        if name in values:
+            try:
+                cls.parse(pipeline, {name: values[name]})
+                good[name] = values[name]
+            except ValueError as error:
+                return str(error)
+        return ""
 
     @classmethod
     def from_query(cls, pipeline: AvatarPipeline, query: str) -> Recipe:

@@ -109,3 +109,12 @@ def test_with_value(pipeline):
     other = recipe.with_value("glasses", 3).with_value("guidance_scale", 2.0)
     changed = {"hair": 5, "glasses": 3, "guidance_scale": 2.0}
     assert other.values() == recipe.values() | changed
+
+
+def test_what_is_wrong_stays_as_it_was_unless_that_is_wrong_too(pipeline):
+    values = {"hair": 5, "seed": -1, "num_images": 2.5, "sampler": "magic"}
+    before = {"seed": "7", "num_images": "4", "sampler": "nothing", "glasses": "2"}
+    recipe, notes = Recipe.parse_leniently(pipeline, values, before)
+    assert (recipe.seed, recipe.num_images, recipe.sampler) == (7, 4, "ddim")
+    assert recipe.named_looks["hair"] == 5 and recipe.named_looks["glasses"] == ANY
+    assert len(notes) == 3
