@@ -144,6 +144,12 @@ class Drawer:
         avatars = [self._avatar(r, d) for r, d in zip(asked, drawn, strict=True)]
         return Drawing(recipe, avatars, None if remembered else time.perf_counter() - start)
 
+    def stop(self, visitor: str) -> None:
+        """Give up what is being drawn for a visitor; its ``draw`` ends in a CancelledError."""
+        with self._lock:
+            if visitor in self._latest:
+                self.studio.abandon(self._latest[visitor].futures)
+
     def preview(self, recipe: Recipe, visitor: str) -> Drawing:
         """At once: the first image alone, unless all of them have been drawn before."""
         if not self.studio.remembers([recipe.single(i) for i in range(recipe.num_images)]):

@@ -164,6 +164,12 @@ class Handlers:
         return self._draw(visit, recipe if visit.lock_seed else replace(recipe, seed=random_seed()))
 
     @handler
+    def stop(self, visit: Visit) -> Updates:
+        """Draw no further; the controls say again what is shown."""
+        self.drawer.stop(visit.visitor)
+        return self._controls(visit, Recipe.from_query(self.pipeline, visit.memory.now))
+
+    @handler
     def randomize(self, visit: Visit) -> Updates:
         """Set every look that is not locked."""
         return self._randomize(visit, NAMES, visit.lock_seed)
@@ -278,13 +284,16 @@ class Handlers:
         picked = min(visit.memory.picked, recipe.num_images - 1) if same_people else 0
         memory = visit.memory.shows(recipe.query(), picked)
         drawing = self.drawer.draw(recipe, visit.visitor, visit.memory.turn)
+        return self._controls(visit, recipe) | self._views(drawing, memory)
+
+    def _controls(self, visit: Visit, recipe: Recipe) -> Updates:
+        """Those that say something else than the recipe."""
         new = recipe.named_looks | {name: getattr(recipe, name) for name in self.controls.settings}
-        updates: Updates = {
+        return {
             component: new[name]
             for name, component in self.controls.named().items()
             if visit.values.get(name) != new[name]
         }
-        return updates | self._views(drawing, memory)
 
     def _show(self, visit: Visit, memory: Memory) -> Updates:
         """The same drawing seen otherwise; the studio still has its pictures."""

@@ -100,6 +100,9 @@ def build_page(studio: Studio, notice: str = "") -> gr.Blocks:
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=0, min_width=340, elem_id="picture"):
                 result = _html(EMPTY_RESULT, "result", "result.js")
+                stop = gr.Button(
+                    "Stop drawing", size="sm", elem_id="stop"
+                )  # seen while it takes long
                 with gr.Row(elem_id="actions"):
                     undo = gr.Button("Undo", min_width=50, interactive=False, elem_id="undo")
                     redo = gr.Button("Redo", min_width=50, interactive=False, elem_id="redo")
@@ -133,7 +136,7 @@ def build_page(studio: Studio, notice: str = "") -> gr.Blocks:
         controls = Controls(looks, settings, lock_seed)
         views = Views(result, board, sheet, guidance, memory, undo, redo, file, seen)
         handlers = Handlers(drawer, controls, views)
-        _wire(page, controls, views, handlers, (generate, randomize, reset), saved)
+        _wire(page, controls, views, handlers, (generate, randomize, reset, stop), saved)
     # Nobody draws past the queue, with Gradio's older addresses for programs.
     return page.queue(max_size=QUEUE_SIZE, api_open=False)
 
@@ -159,11 +162,11 @@ def _wire(
     controls: Controls,
     views: Views,
     handlers: Handlers,
-    buttons: tuple[gr.Button, gr.Button, gr.Button],
+    buttons: tuple[gr.Button, gr.Button, gr.Button, gr.Button],
     saved: gr.HTML,
 ) -> None:
     settings = controls.settings
-    generate, randomize, reset = buttons
+    generate, randomize, reset, stop = buttons
     options: dict[str, Any] = {
         "inputs": [views.memory, controls.lock_seed, views.board],
         "inputs_kwargs": controls.named(),
@@ -199,6 +202,7 @@ def _wire(
     ):
         drawn = button.click(handler, outputs=everything, **options)
         drawn.success(None, js=SHOW_PICTURE, api_visibility="private")
+    stop.click(handlers.stop, outputs=everything, **{**options, "show_progress": "hidden"})
     views.board.select(handlers.on_board, outputs=everything, **options)
     named = controls.named()
     choose = CHOOSE.replace("NAMES", json.dumps(list(named)))

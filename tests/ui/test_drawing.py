@@ -115,3 +115,19 @@ def test_a_slider_shows_what_was_drawn_whatever_is_typed(visit, label, typed):
         expect(toast(page).first).to_contain_text(f"not {typed}")
     expect(number(page, label)).to_have_value("2" if typed else "4")
     assert page.url == (before if typed else before.replace("_steps=2", "_steps=4"))
+
+
+def test_what_takes_long_can_be_stopped(visit):
+    page = visit("hair=12&seed=7&guidance_scale=3&num_inference_steps=50&sampler=ddpm")
+    show(page, "Drawing")
+    before, picture_before = page.url, shown(page)
+    stop = page.get_by_role("button", name="Stop drawing")
+    expect(stop).to_be_hidden()
+    number(page, "Number of images").fill("16")
+    number(page, "Number of images").blur()
+    stop.click()
+    expect(number(page, "Number of images")).to_have_value("1")
+    expect(stop).to_be_hidden()
+    assert (page.url, shown(page)) == (before, picture_before)
+    press(page, "Generate")  # and it goes on
+    assert shown(page) != picture_before
