@@ -71,8 +71,16 @@ def look_sheet(pipeline: AvatarPipeline, name: str, recipe: Recipe, chosen: int)
         chosen: what the visitor has set, ``ANY`` if it is open.
     """
     a = attribute(name)
+    drawn = recipe.named_looks[name] if chosen == ANY else None
     options = "".join(
-        _option(name, recipe.with_value(name, value), value, label, value == chosen)
+        _option(
+            name,
+            recipe.with_value(name, value),
+            value,
+            f"{label}, drawn at random" if value == drawn else label,
+            value == chosen,
+            mark="drawn" if value == drawn else "",
+        )
         for label, value in pipeline.vocabulary.offered(name)
     )
     checked = " checked" if chosen == ANY else ""
@@ -104,11 +112,18 @@ def guidance_sheet(recipe: Recipe) -> str:
 
 
 def _option(
-    name: str, recipe: Recipe, value: int, label: str, checked: bool, caption: str = ""
+    name: str,
+    recipe: Recipe,
+    value: int,
+    label: str,
+    checked: bool,
+    *,
+    caption: str = "",
+    mark: str = "",
 ) -> str:
     label = escape(label[:1].upper() + label[1:])
     return (
-        f'<label title="{label}"><input type="radio" name="sheet-{name}" value="{value}" '
+        f'<label title="{label}" class="{mark}"><input type="radio" name="sheet-{name}" value="{value}" '
         f'aria-label="{label}"{" checked" if checked else ""}>'
         f'<span class="paper"><img loading="lazy" width="64" height="64" alt="" '
         f'src="{escape(picture_address(recipe))}"></span>{caption}</label>'

@@ -112,8 +112,12 @@ def test_any_keep_and_keep_all(visit):
     expect(drawn).to_have_count(16)
     glasses_color = page.locator("[data-keep=glasses_color]:visible")
     label = glasses_color.inner_text()
+    open_look(page, "glasses_color")
+    marked = page.locator("#sheet .drawn input")
+    expect(marked).to_have_attribute("aria-label", f"{label.capitalize()}, drawn at random")
     with redrawn(page):
         glasses_color.click()
+    expect(marked).to_have_count(0)
     assert recipe(page)["glasses_color"] == label.removeprefix("glasses color ")
     assert same(pixels(page), first)
     expect(drawn).to_have_count(15)
