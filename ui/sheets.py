@@ -123,7 +123,8 @@ def _option(
 ) -> str:
     label = escape(label[:1].upper() + label[1:])
     return (
-        f'<label title="{label}" class="{mark}"><input type="radio" name="sheet-{name}" value="{value}" '
+        f'<label title="{label}" class="{mark}">'
+        f'<input type="radio" name="sheet-{name}" value="{value}" '
         f'aria-label="{label}"{" checked" if checked else ""}>'
         f'<span class="paper"><img loading="lazy" width="64" height="64" alt="" '
         f'src="{escape(picture_address(recipe))}"></span>{caption}</label>'
