@@ -77,14 +77,16 @@ class Site:
         loads = [d for d in config["dependencies"] if any(t[1] == "load" for t in d["targets"])]
         opening = max(loads, key=lambda d: len(d["inputs"]))
         session = uuid.uuid4().hex
+        body = {
+            "fn_index": opening["id"],
+            "data": [values[i] for i in opening["inputs"]],
+            "session_hash": session,
+        }
         joined = self.client.post(
             f"{self.server.address}/gradio_api/queue/join",
             params=query,
-            json={
-                "fn_index": opening["id"],
-                "data": [values[i] for i in opening["inputs"]],
-                "session_hash": session,
-            },
+            content=json.dumps(body).encode("utf-8", "surrogatepass"),
+            headers={"Content-Type": "application/json"},
         )
         assert joined.status_code == 200, joined.text
         text = self.get(f"/gradio_api/queue/data?session_hash={session}").text
