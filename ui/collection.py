@@ -103,7 +103,7 @@ def make_collection(
     show = {"fn": load, "inputs": saved, "outputs": strip, "queue": False, **private}
     page.load(**show)
     result.apply(None, saved, saved, js=SAVE, **private).then(**show)
-    forget.click(lambda: ([], strip_html([])), None, [saved, strip], queue=False, **private)
+    forget.click(None, saved, saved, js=FORGET, **private).then(**show)
     morph.click(show_morph, saved, moving, **private)
     draw_sheet.click(show_sheet, [memory, board, count], sheet, **private)
     return strip
@@ -115,6 +115,7 @@ SAVE = f"""(saved) => {{
   return [[...saved.filter((other) => other !== query), query].slice(-{MAX_SAVED})];
 }}"""
 """In the browser, where the saved avatars are: no answer from the server can lose one."""
+FORGET = '(saved) => [confirm("Forget all saved avatars?") ? [] : saved]'
 STRIP_SCRIPT = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button) trigger("select", { ...button.dataset });

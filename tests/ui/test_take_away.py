@@ -34,6 +34,7 @@ def test_every_format_and_size(visit):
         seen[kind, size] = image
     assert (np.asarray(seen["png", 64]) == np.asarray(seen["webp", 64])).all()
     page.get_by_label("SVG", exact=True).check()
+    expect(page.get_by_text("Enlarged", exact=True)).to_be_hidden()  # it has no pixels
     name, content = download(page, link(page, "svg", 64))
     assert name == "avatar-7.svg" and content.startswith(b"<svg")
     assert read_recipe(content)["seed"] == 7
