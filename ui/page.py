@@ -15,7 +15,7 @@ from .collection import make_collection, make_saved
 from .controls import Controls, make_looks, make_settings
 from .drawing import Drawer
 from .endpoint import EXCEPTION_HANDLERS, make_attributes, make_generate, make_sheet
-from .handlers import Handlers, Views
+from .handlers import Handlers
 from .memory import Memory
 from .picture_files import MAX_FILE
 from .result import EMPTY_RESULT
@@ -24,6 +24,7 @@ from .start_from import make_start_from
 from .studio import Studio
 from .take_away import make_take_away
 from .theme import theme
+from .visit import Views
 
 HERE = Path(__file__).parent
 TITLE = "Avatar maker"
