@@ -40,7 +40,7 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
 
     Raises:
         CheckpointError: not even the bundled model can be used.
-        BackendError: ``AVATAR_BACKEND`` cannot be used.
+        BackendError, ValueError: ``AVATAR_BACKEND`` cannot be used, or is no backend.
     """
     # Where a folder is on this machine is nobody's business.
     called = Path(name).resolve().name if Path(name).is_dir() or Path(name).is_absolute() else name

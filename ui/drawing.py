@@ -130,7 +130,8 @@ class Drawer:
                 futures = self.studio.submit_all(asked, urgent=True, client=current_client())
                 request = _Request(futures, preview)
                 if visitor is not None:
-                    self.studio.abandon(before.futures if before else [])
+                    if before:
+                        self.studio.abandon(before.futures)
                     self._latest[visitor] = request
             try:
                 drawn = self._results(futures)

@@ -101,9 +101,8 @@ def build_page(studio: Studio, notice: str = "") -> gr.Blocks:
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=0, min_width=340, elem_id="picture"):
                 result = _html(EMPTY_RESULT, "result", "result.js")
-                stop = gr.Button(
-                    "Stop drawing", size="sm", elem_id="stop"
-                )  # seen while it takes long
+                # Seen while a drawing takes long, says the CSS.
+                stop = gr.Button("Stop drawing", size="sm", elem_id="stop")
                 with gr.Row(elem_id="actions"):
                     undo = gr.Button("Undo", min_width=50, interactive=False, elem_id="undo")
                     redo = gr.Button("Redo", min_width=50, interactive=False, elem_id="redo")

@@ -16,7 +16,7 @@ from avatar_model import ATTRIBUTES
 from avatar_model.attributes import GROUPS
 
 from .drawing import Avatar, Drawing
-from .recipe import Recipe
+from .sheets import picture_address
 
 ALT_NAMES = ("hair", "hair_color", "facial_hair", "glasses", "face_color", "eye_color")
 """What somebody who cannot see the picture would want to know first."""
@@ -70,11 +70,12 @@ def _thumbnail(avatar: Avatar, index: int, count: int, picked: bool) -> str:
 
 
 def _large(avatar: Avatar, archive: str) -> str:
+    address = f"{picture_address(avatar.recipe, DOWNLOAD_SIZE)}&download=1"
     return (
         f'<figure data-recipe="{escape(avatar.recipe.query())}"><div class="paper">'
         f"{_img(avatar, _alt(avatar))}</div><figcaption>"
-        f'<a download href="{escape(_address(avatar.recipe))}" title="{DOWNLOAD_SIZE} pixels">'
-        f"Download PNG</a>{archive}"
+        f'<a download href="{escape(address)}" title="{DOWNLOAD_SIZE} pixels">Download PNG</a>'
+        f"{archive}"
         '<button type="button" data-copy title="A link that draws this again">Copy link</button>'
         '<button type="button" data-save="">Save</button></figcaption></figure>'
     )
@@ -115,22 +116,14 @@ def _img(avatar: Avatar, alt: str) -> str:
     return f'<img alt="{escape(alt)}" width="{width}" height="{height}" src="{source}">'
 
 
-def _address(recipe: Recipe) -> str:
-    """Where the picture is as a file, large enough to use."""
-    return f"avatar.png?{recipe.query()}&size={DOWNLOAD_SIZE}&download=1"
-
-
 def _archive_link(avatars: list[Avatar]) -> str:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         for avatar in avatars:
             file.writestr(avatar.file_name, avatar.png)
     name = f"avatars-{avatars[0].recipe.seed}.zip"
-    return _link(archive.getvalue(), "application/zip", name, f"All {len(avatars)} (ZIP, 64 px)")
-
-
-def _link(content: bytes, mime_type: str, file_name: str, text: str) -> str:
-    return f'<a download="{file_name}" href="{_uri(content, mime_type)}">{text}</a>'
+    source = _uri(archive.getvalue(), "application/zip")
+    return f'<a download="{name}" href="{source}">All {len(avatars)} (ZIP, 64 px)</a>'
 
 
 def _uri(content: bytes, mime_type: str) -> str:

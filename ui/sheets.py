@@ -136,6 +136,6 @@ def locked_looks(locked: Any) -> list[str]:
     return [name for name in NAMES if name in locked] if isinstance(locked, list) else []
 
 
-def picture_address(recipe: Recipe) -> str:
-    """Where ``ui/routes.py`` serves a recipe as a thumbnail, relative to the page."""
-    return f"avatar.png?{recipe.query()}&size=64"
+def picture_address(recipe: Recipe, size: int = 64) -> str:
+    """Where ``ui/routes.py`` serves a recipe, relative to the page; by default as a thumbnail."""
+    return f"avatar.png?{recipe.query()}&size={size}"
