@@ -34,10 +34,12 @@ def whole(
     return int(value)
 
 
-def choice(name: str, value: Any, choices: Sequence[str]) -> None:
+def choice(name: str, value: Any, choices: Sequence[Any]) -> None:
     """ValueError unless ``value`` is one of ``choices``."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r:.80}")
+    # 64.0 and True would pass ``in``, and True is no size.
+    if not any(type(value) is type(c) and value == c for c in choices):
+        allowed = ", ".join(map(str, choices))
+        raise ValueError(f"{name} must be one of {allowed}, not {value!r:.80}")
 
 
 def image_seeds(seed: Any, generator: torch.Generator | None, count: int) -> list[int]:

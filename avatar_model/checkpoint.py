@@ -1,12 +1,16 @@
 """A checkpoint folder: ``config.json`` + ``model.safetensors``, the same locally and on the Hub.
 
+A model of two stages has its upscaler in the subfolder ``upscaler``, of the same form.
+
 No pickles: a folder from a stranger can be wrong, but it cannot run code.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,12 +28,18 @@ from .network import AvatarNetwork
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 GRAPH_FILE = "unet.onnx"
+FILES = (CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE)
+UPSCALER_FOLDER = "upscaler"
 FORMAT = 1
 """Raised when ``config.json`` changes so that older code cannot read it."""
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be used; the message names the file and what is wrong with it."""
+
+
+class UpscalerError(CheckpointError):
+    """An upscaler that cannot be used; the base beside it can."""
 
 
 @dataclass
@@ -42,6 +52,7 @@ class Checkpoint:
         defaults: ``guidance_scale``, ``num_inference_steps`` and ``sampler`` that suit this model.
         training: how it was trained, for people to read.
         graph: the architecture for ONNX Runtime, if ``export.py`` has made it (``unet.onnx``).
+        upscaler: the second stage, made for this base; its vocabulary is that of the base.
     """
 
     network: AvatarNetwork
@@ -49,6 +60,7 @@ class Checkpoint:
     defaults: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     graph: bytes | None = None
+    upscaler: Checkpoint | None = None
 
 
 def save_checkpoint(
@@ -56,13 +68,30 @@ def save_checkpoint(
 ) -> None:
     """Write the files of a checkpoint into ``folder``, each moved into place whole.
 
+    The upscaler of an earlier checkpoint in ``folder`` goes, as its other files do.
+
     Args:
         dtype: of the stored weights; half precision is enough to draw with.
     """
     folder = Path(folder)
+    _save_stage(folder, checkpoint, dtype)
+    if checkpoint.upscaler is not None:
+        base = fingerprint(checkpoint.network)
+        _save_stage(folder / UPSCALER_FOLDER, checkpoint.upscaler, dtype, base)
+    else:
+        for name in FILES:
+            (folder / UPSCALER_FOLDER / name).unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or something of somebody else's is in it
+            (folder / UPSCALER_FOLDER).rmdir()
+
+
+def _save_stage(
+    folder: Path, checkpoint: Checkpoint, dtype: torch.dtype, base: str | None = None
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "format": FORMAT,
+        **({} if base is None else {"base": base}),
         "model": checkpoint.network.config.to_dict(),
         "defaults": checkpoint.defaults,
         "training": checkpoint.training,
@@ -80,15 +109,31 @@ def save_checkpoint(
         write_atomically(folder / GRAPH_FILE, checkpoint.graph)
 
 
-def load_checkpoint(folder: str | Path) -> Checkpoint:
-    """Read a checkpoint folder into a network in float32 on the CPU.
+def load_checkpoint(folder: str | Path, upscaler: bool = True) -> Checkpoint:
+    """Read a checkpoint folder into networks in float32 on the CPU.
+
+    Args:
+        upscaler: whether to load the second stage, if there is one.
 
     Raises:
         CheckpointError: a missing, truncated or foreign file; the message names it.
+        UpscalerError: the same in the second stage, or one made for another base.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise CheckpointError(f"there is no checkpoint folder {str(folder)!r}")
+    checkpoint, _ = load_stage(folder)
+    if checkpoint.network.config.is_upscaler:
+        raise CheckpointError(
+            f"{folder} holds an upscaler alone; the checkpoint is the folder of its base"
+        )
+    if upscaler and (folder / UPSCALER_FOLDER).is_dir():
+        checkpoint.upscaler = _load_upscaler(folder / UPSCALER_FOLDER, checkpoint)
+    return checkpoint
+
+
+def load_stage(folder: Path) -> tuple[Checkpoint, Mapping[str, Any]]:
+    """One stage of a checkpoint, and its ``config.json``; CheckpointError says what is wrong."""
     config = _read_config(folder / CONFIG_FILE)
     try:
         network = AvatarNetwork(ModelConfig.from_dict(config["model"]))
@@ -100,9 +145,47 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
             f"{folder / CONFIG_FILE} does not describe a model: {_first_line(error)}"
         ) from error
     _load_weights(network, folder / WEIGHTS_FILE)
-    return Checkpoint(
-        network.eval(), vocabulary, defaults, training, _read_graph(folder / GRAPH_FILE)
-    )
+    graph = _read_graph(folder / GRAPH_FILE)
+    return Checkpoint(network.eval(), vocabulary, defaults, training, graph), config
+
+
+def check_upscaler(upscaler: ModelConfig, base: ModelConfig) -> None:
+    """ValueError unless an upscaler of this kind can go on from pictures of this base."""
+    if not upscaler.is_upscaler:
+        raise ValueError("it is no upscaler: its low_res_size is 0")
+    for theirs, ours, what in (
+        (upscaler.low_res_size, base.image_size, "pictures of {} pixels, and the base draws {}"),
+        (upscaler.crop, base.crop, "a crop of {}, and the base has {}"),
+        (upscaler.pixel_range, base.pixel_range, "a pixel_range of {}, and the base has {}"),
+    ):
+        if theirs != ours:
+            raise ValueError(f"it was made for {what.format(theirs, ours)}")
+
+
+def fingerprint(network: AvatarNetwork) -> str:
+    """A short hash of the weights as they are stored, in half precision."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().to("cpu", torch.float16).contiguous().numpy())
+    return digest.hexdigest()
+
+
+def _load_upscaler(folder: Path, base: Checkpoint) -> Checkpoint:
+    """The second stage, checked against its base."""
+    try:
+        upscaler, config = load_stage(folder)
+    except CheckpointError as error:
+        raise UpscalerError(str(error)) from error
+    try:
+        check_upscaler(upscaler.network.config, base.network.config)
+        if upscaler.vocabulary.labels != base.vocabulary.labels:
+            raise ValueError("it was made for another vocabulary than that of the base")
+        if config.get("base") != fingerprint(base.network):
+            raise ValueError("it was made for a base with other weights")
+    except ValueError as error:
+        raise UpscalerError(f"{folder} does not fit its base: {error}") from error
+    return upscaler
 
 
 def fetch_checkpoint(name: str, revision: str | None = None, token: str | None = None) -> Path:
@@ -121,7 +204,7 @@ def fetch_checkpoint(name: str, revision: str | None = None, token: str | None =
                 name,
                 revision=revision,
                 token=token,
-                allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE],
+                allow_patterns=[*FILES, *(f"{UPSCALER_FOLDER}/{name}" for name in FILES)],
             )
         )
     except (OSError, RuntimeError, ValueError, httpx.HTTPError) as error:

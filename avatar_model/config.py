@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .images import DEFAULT_CROP, SOURCE_SIZE
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -14,6 +16,8 @@ class ModelConfig:
 
     Attributes:
         image_size: height and width in pixels.
+        crop: side of the centre square of a 500x500 Cartoon Set picture that the model draws, see
+            ``images.load_avatar``.
         patch_size, channels, blocks_down, blocks_up, num_heads: see ``unet.UNet``.
         self_attention, cross_attention: per level, finest first.
         tau_width, tau_projections, tau_encoding: see ``tau.Tau``.
@@ -23,9 +27,13 @@ class ModelConfig:
         schedule, schedule_options: see ``schedules.make_schedule``.
         pixel_range: what black and white are to the diffusion process; noise has mean 0 and
             variance 1 whatever this is, which is why (0, 1) is a bad idea (the blog's first try).
+        low_res_size: height and width of the small picture that an upscaler makes larger, also
+            the side of its finest level; 0 for a base, which starts from attributes alone.
+        augmentation: an upscaler that is told how much noise is on the small picture.
     """
 
     image_size: int = 64
+    crop: int = DEFAULT_CROP
     patch_size: int = 2
     channels: tuple[int, ...] = (48, 96, 192)
     blocks_down: int = 1
@@ -42,12 +50,16 @@ class ModelConfig:
     schedule: str = "flow"
     schedule_options: dict[str, float] = field(default_factory=dict)
     pixel_range: tuple[float, float] = (-1.0, 1.0)
+    low_res_size: int = 0
+    augmentation: bool = False
 
     def __post_init__(self) -> None:
         levels = len(self.channels)
         for name in ("self_attention", "cross_attention"):
             if len(getattr(self, name)) != levels:
                 raise ValueError(f"{name} needs {levels} entries, one per level of channels")
+        if not 0 < self.crop <= SOURCE_SIZE:
+            raise ValueError(f"crop must be from 1 to {SOURCE_SIZE}, not {self.crop}")
         if not self.pixel_range[0] < self.pixel_range[1]:
             raise ValueError(f"pixel_range must rise, not {self.pixel_range}")
         smallest = self.patch_size * 2 ** (levels - 1)
@@ -56,9 +68,23 @@ class ModelConfig:
                 f"image_size {self.image_size} must be a multiple of {smallest} for patch_size "
                 f"{self.patch_size} and {levels} levels"
             )
+        if self.low_res_size and self.low_res_size * self.patch_size != self.image_size:
+            raise ValueError(
+                f"low_res_size {self.low_res_size} must be image_size {self.image_size} / "
+                f"patch_size {self.patch_size}"
+            )
+        if self.low_res_size and self.prediction != "x0":
+            raise ValueError("low_res_size needs prediction 'x0': the small picture is part of it")
+        if self.augmentation and not self.low_res_size:
+            raise ValueError("augmentation is for an upscaler: it needs a low_res_size")
         bad = [c for c in self.channels if c % self.num_heads]
         if bad:
             raise ValueError(f"channels {bad[0]} must be a multiple of num_heads {self.num_heads}")
+
+    @property
+    def is_upscaler(self) -> bool:
+        """Whether the network makes a small picture larger."""
+        return self.low_res_size > 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""

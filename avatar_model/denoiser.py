@@ -23,7 +23,7 @@ class Denoiser:
     """Wraps (network, schedule, prediction type), as k-diffusion's denoisers do.
 
     Args:
-        network: called as ``network(scaled x_t, t, condition)``.
+        network: called as ``network(scaled x_t, t, *condition)``.
         schedule: alpha and sigma as functions of t.
         prediction: what the network puts out. "x0", the image; "eps", the noise; "v",
             alpha eps - sigma x_0 (Salimans & Ho, arXiv 2202.00512, appendix D).
@@ -61,7 +61,7 @@ class Denoiser:
         schedule = make_schedule(config.schedule, **config.schedule_options)
         return cls(network, schedule, config.prediction, config.input_scaling, config.pixel_range)
 
-    def __call__(self, x: Tensor, t: Tensor, condition: object) -> Tensor:
+    def __call__(self, x: Tensor, t: Tensor, *condition: object) -> Tensor:
         """The estimate of x_0.
 
         Args:
@@ -73,7 +73,7 @@ class Denoiser:
             ValueError: an "eps" prediction at alpha = 0, where x_0 cannot be recovered.
         """
         alpha, sigma = self.mix(t, x)
-        output = self.predict(x, t, condition)
+        output = self.predict(x, t, *condition)
         if self.prediction == "x0":
             return output
         if self.prediction == "v":
@@ -85,12 +85,12 @@ class Denoiser:
             )
         return (x - sigma * output) / alpha
 
-    def predict(self, x: Tensor, t: Tensor, condition: object) -> Tensor:
+    def predict(self, x: Tensor, t: Tensor, *condition: object) -> Tensor:
         """The network's raw output for x_t: what is compared with ``target`` in training."""
         alpha, sigma = self.mix(t, x)
         power = alpha**2 + sigma**2
         scale = alpha / power if self.input_scaling == "wiener" else power.rsqrt()
-        return self.network(x * scale, t, condition)
+        return self.network(x * scale, t, *condition)
 
     def noised(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """x_t = alpha x_0 + sigma eps."""

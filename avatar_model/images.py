@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 SOURCE_SIZE = 500
 """Side of a Cartoon Set picture, in pixels; ``crop`` is given on this scale."""
 
+DEFAULT_CROP = 360
+"""What of a 500x500 picture others keep, and what checkpoints keep that say nothing of it."""
+
 ALPHA_FLOOR = 2
 """Alpha up to this (of 255) is nothing: resizing and networks leave such a haze over a background,
 which no eye sees but which makes files bigger and cut-outs dirty. It is set to exactly 0, both in
 the data and in what a model draws."""
 
 
-def load_avatar(image: Image.Image, size: int = 64, crop: int = 360) -> np.ndarray:
+def load_avatar(image: Image.Image, size: int = 64, crop: int = DEFAULT_CROP) -> np.ndarray:
     """A picture as the pixels that are stored and trained on.
 
     Args:

@@ -34,16 +34,39 @@ class AvatarNetwork(nn.Module):
             num_heads=config.num_heads,
             context=config.tau_width,
             canvas_channels=config.canvas_channels,
+            upscales=config.is_upscaler,
+            augmentation=config.augmentation,
         )
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor, t: Tensor, one_hot: Tensor) -> Tensor:
-        """x: [B, 4, H, W], t: [B] in [0, 1], one_hot: [B, 217]. Returns [B, 4, H, W]."""
-        return self.unet(x, t, self.prepare(one_hot))
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        one_hot: Tensor,
+        low_res: Tensor | None = None,
+        aug_level: Tensor | None = None,
+    ) -> Tensor:
+        """x: [B, 4, H, W], t: [B] in [0, 1], the others as for ``prepare``.
 
-    def prepare(self, one_hot: Tensor) -> Prepared:
-        """one_hot: [B, 217]. Returns all that depends on the attributes alone, for every step."""
-        return self.unet.prepare(self.tau(one_hot))
+        Returns:
+            [B, 4, H, W].
+        """
+        return self.unet(x, t, self.prepare(one_hot, low_res, aug_level))
+
+    def prepare(
+        self,
+        one_hot: Tensor,
+        low_res: Tensor | None = None,
+        aug_level: Tensor | None = None,
+    ) -> Prepared:
+        """All that depends on the request alone, for every step.
+
+        Args:
+            one_hot: [B, 217].
+            low_res, aug_level: of an upscaler, see ``UNet.prepare``.
+        """
+        return self.unet.prepare(self.tau(one_hot), low_res, aug_level)
 
     def num_parameters(self) -> int:
         """All trainable parameters."""

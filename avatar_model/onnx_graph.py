@@ -27,7 +27,11 @@ ARCHITECTURE = "architecture"
 
 def architecture(config: ModelConfig) -> str:
     """A short hash of the config; a graph belongs to one."""
-    text = json.dumps(config.to_dict(), sort_keys=True)
+    fields = config.to_dict()
+    # What is no part of the graph, and what graphs that are older than it do not have.
+    for name in ("crop", *(() if config.is_upscaler else ("low_res_size", "augmentation"))):
+        del fields[name]
+    text = json.dumps(fields, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -41,7 +45,11 @@ def probe(network: AvatarNetwork, batch: int) -> tuple[Tensor, Tensor, Prepared]
     rng = np.random.default_rng(0)
     x = torch.from_numpy(rng.standard_normal((batch, 4, size, size), dtype=np.float32))
     looks = np.stack([rng.integers(0, SIZES) for _ in range(batch)])
-    return x, torch.linspace(1, 0.25, batch), network.prepare(torch.from_numpy(one_hot(looks)))
+    low_res = None
+    if side := network.config.low_res_size:
+        low_res = torch.from_numpy(rng.uniform(-1, 1, (batch, 4, side, side)).astype(np.float32))
+    prepared = network.prepare(torch.from_numpy(one_hot(looks)), low_res)
+    return x, torch.linspace(1, 0.25, batch), prepared
 
 
 @torch.no_grad()
@@ -89,6 +97,7 @@ def given(prepared: Prepared) -> dict[str, Tensor]:
 def parameters(unet: UNet) -> dict[str, Tensor]:
     """The parameters of a step by their names: all but those of ``UNet.prepare``."""
     once = [unet.pooled, *(attention.kv for attention in unet.cross_attentions())]
+    once += [] if unet.augmentation is None else [unet.augmentation]
     left_out = {id(p) for module in once for p in module.parameters()}
     return {name: p for name, p in unet.named_parameters() if id(p) not in left_out}
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,27 +15,29 @@ from PIL import Image
 from torch import Tensor
 
 from .arguments import MAX_SEED as MAX_SEED
-from .arguments import choice, image_seeds, number, whole
+from .arguments import choice, image_seeds, whole
 from .attributes import Vocabulary, one_hot, to_row
-from .backend import choose
 from .checkpoint import (
     CONFIG_FILE,
+    UPSCALER_FOLDER,
     Checkpoint,
     CheckpointError,
+    UpscalerError,
+    check_upscaler,
     fetch_checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
 from .denoiser import Denoiser
-from .guidance import guided
-from .images import to_pil, to_pixels
+from .images import to_model, to_pil, to_pixels
 from .morph import complete, morph_path
 from .network import AvatarNetwork
-from .samplers import SAMPLERS, Callback, noise_like, time_grid
+from .samplers import Callback
+from .stage import BATCH, Settings, Stage
+from .stage import MAX_GUIDANCE_SCALE as MAX_GUIDANCE_SCALE
+from .stage import MAX_STEPS as MAX_STEPS
 
 MAX_IMAGES = 256
-MAX_STEPS = 1000
-MAX_GUIDANCE_SCALE = 20.0
 OUTPUT_TYPES = ("pil", "np", "pt")
 
 
@@ -55,24 +57,18 @@ class AvatarOutput:
     seeds: list[int]
 
 
-class Settings(NamedTuple):
-    """How to sample, checked; see ``AvatarPipeline.__call__``."""
-
-    steps: int
-    scale: float
-    sampler: str
-
-
 class AvatarPipeline:
-    """Draws avatars with a trained network.
+    """Draws avatars with a trained network, or with two: a base and an upscaler.
 
     Example:
         >>> pipe = AvatarPipeline.from_pretrained("assets/model")
         >>> pipe({"hair": 12, "hair_color": "black"}, seed=7).images[0].save("avatar.png")
 
     Attributes:
-        network, vocabulary, defaults, training: see ``Checkpoint``.
-        backend: what evaluates the UNet, "torch" or "onnx" (``use_backend``).
+        vocabulary: what the attribute values are called.
+        base: the stage that draws the small picture. Its ``network``, ``denoiser``, ``defaults``,
+            ``training`` and ``backend`` are also those of the pipeline.
+        upscaler: the stage that draws it again, larger; None if the checkpoint has none.
     """
 
     def __init__(
@@ -82,19 +78,13 @@ class AvatarPipeline:
         defaults: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
         graph: bytes | None = None,
+        upscaler: Stage | None = None,
     ) -> None:
-        self.network = network.eval()
         self.vocabulary = vocabulary
-        self.defaults = {
-            "guidance_scale": 1.0,
-            "num_inference_steps": 4,
-            "sampler": "ddim",
-            **(defaults or {}),
-        }
-        self._settings(None, None, None)  # or every later call would complain of its own defaults
-        self.training = dict(training or {})
-        self._graph = graph
-        self.use_backend("torch")
+        self.base = Stage(network, defaults, training, graph)
+        self.upscaler = upscaler
+        if upscaler is not None:
+            check_upscaler(upscaler.config, network.config)
 
     @classmethod
     def from_pretrained(
@@ -105,6 +95,7 @@ class AvatarPipeline:
         revision: str | None = None,
         token: str | None = None,
         backend: str = "auto",
+        upscaler: bool = True,
     ) -> AvatarPipeline:
         """Load a checkpoint folder, or a model repository of the Hugging Face Hub ("user/name").
 
@@ -113,13 +104,23 @@ class AvatarPipeline:
             backend: see ``use_backend``.
             revision: branch, tag or commit of a Hub repository.
             token: for a private Hub repository; by default the one you logged in with.
+            upscaler: whether to load the second stage, if there is one.
 
         Raises:
             CheckpointError: the message names what is missing or damaged.
+            UpscalerError: the same of the second stage (a CheckpointError); the base can be had
+                with ``upscaler=False``.
             BackendError: ``backend="onnx"`` cannot be used.
         """
         folder = fetch_checkpoint(str(name), revision, token)
-        checkpoint = load_checkpoint(folder)
+        checkpoint = load_checkpoint(folder, upscaler)
+        second = None
+        if checkpoint.upscaler is not None:
+            try:
+                second = _stage(checkpoint.upscaler)
+            except ValueError as error:
+                path = folder / UPSCALER_FOLDER / CONFIG_FILE
+                raise UpscalerError(f"{path}: the default {error}") from error
         try:
             pipeline = cls(
                 checkpoint.network,
@@ -127,6 +128,7 @@ class AvatarPipeline:
                 checkpoint.defaults,
                 checkpoint.training,
                 checkpoint.graph,
+                second,
             )
         except ValueError as error:
             raise CheckpointError(f"{folder / CONFIG_FILE}: the default {error}") from error
@@ -134,10 +136,13 @@ class AvatarPipeline:
         return pipeline.use_backend(backend)
 
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float16) -> None:
-        """Write ``config.json`` and ``model.safetensors``; ``from_pretrained`` reads them back."""
-        checkpoint = Checkpoint(
-            self.network, self.vocabulary, self.defaults, self.training, self._graph
-        )
+        """Write ``config.json`` and ``model.safetensors``, those of the upscaler in a subfolder.
+
+        ``from_pretrained`` reads them back.
+        """
+        checkpoint = self._checkpoint(self.base)
+        if self.upscaler is not None:
+            checkpoint.upscaler = self._checkpoint(self.upscaler)
         save_checkpoint(folder, checkpoint, dtype)
 
     def push_to_hub(
@@ -154,36 +159,79 @@ class AvatarPipeline:
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
             commit = api.upload_folder(
-                repo_id=repo_id, folder_path=folder, commit_message="Upload avatar model"
+                repo_id=repo_id,
+                folder_path=folder,
+                commit_message="Upload avatar model",
+                # Or the upscaler of an earlier model would stay.
+                delete_patterns=None if self.upscaler else f"{UPSCALER_FOLDER}/*",
             )
         return str(commit.commit_url)
 
     def to(self, device: str | torch.device) -> AvatarPipeline:
-        """Move the network to a device; returns the pipeline."""
-        self.network.to(device)
-        if self.device.type != "cpu":
-            self.use_backend("torch")
+        """Move the networks to a device; returns the pipeline."""
+        for stage in self._stages:
+            stage.to(device)
         return self
 
     def use_backend(self, name: str) -> AvatarPipeline:
-        """Choose what evaluates the UNet; returns the pipeline.
+        """Choose what evaluates the UNets; returns the pipeline.
 
         Args:
             name: "torch"; "onnx", ONNX Runtime, which draws the same and is faster, on the CPU, of
                 a checkpoint that has been through ``python -m avatar_model.export``, with the
-                weights the network has now; or "auto", the fastest that can be used here.
+                weights the networks have now; or "auto", for each stage the fastest that can be
+                used here.
 
         Raises:
             BackendError: "onnx" cannot be used; the message says why.
         """
-        self.backend, step = choose(name, self.network, self._graph)
-        self.denoiser = Denoiser.from_config(step, self.network.config)
+        for stage in self._stages:
+            stage.use_backend(name)
         return self
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Sides of the pictures that can be drawn, in pixels, ascending."""
+        return tuple(stage.config.image_size for stage in self._stages)
+
+    @property
+    def network(self) -> AvatarNetwork:
+        """Of the base."""
+        return self.base.network
+
+    @property
+    def denoiser(self) -> Denoiser:
+        """Of the base."""
+        return self.base.denoiser
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Of the base: ``guidance_scale``, ``num_inference_steps`` and ``sampler``."""
+        return self.base.defaults
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How the base was trained, for people to read."""
+        return self.base.training
+
+    @property
+    def backend(self) -> str:
+        """What evaluates the base's UNet, "torch" or "onnx"."""
+        return self.base.backend
+
+    @property
     def device(self) -> torch.device:
-        """Where the network is."""
-        return next(self.network.parameters()).device
+        """Where the networks are."""
+        return self.base.device
+
+    @property
+    def _stages(self) -> tuple[Stage, ...]:
+        return (self.base,) if self.upscaler is None else (self.base, self.upscaler)
+
+    def _checkpoint(self, stage: Stage) -> Checkpoint:
+        return Checkpoint(
+            stage.network, self.vocabulary, stage.defaults, stage.training, stage.graph
+        )
 
     @torch.inference_mode()
     def __call__(
@@ -194,6 +242,8 @@ class AvatarPipeline:
         guidance_scale: float | None = None,
         num_inference_steps: int | None = None,
         sampler: str | None = None,
+        size: int | None = None,
+        upscaler_steps: int | None = None,
         seed: int | Sequence[int] | None = None,
         generator: torch.Generator | None = None,
         output_type: str = "pil",
@@ -209,16 +259,21 @@ class AvatarPipeline:
             guidance_scale: 0..20; 1 is no guidance, as in diffusers. Default: the model's.
             num_inference_steps: 1..1000. Default: the model's.
             sampler: "ddim", "ddpm" or "dpm++". Default: the model's.
+            size: side of the pictures, one of ``sizes``. Default: the largest. Of the same recipe
+                the smaller one is what the larger one was made from.
+            upscaler_steps: 1..1000, steps of the second stage. Default: the model's.
             seed: 0..4294967295; image i uses seed + i. Or one seed per image. Default: random.
             generator: draws the seeds instead, for those used to diffusers.
             output_type: "pil", "np" or "pt", see ``AvatarOutput.images``.
-            callback: called after every step with (step, t, x_t, x_0 estimate).
+            callback: called after every step with (step, t, x_t, x_0 estimate); of the base, and
+                then of the upscaler with its own steps, times and picture size.
 
         Raises:
             VocabularyError: an attribute or value the model does not know (a ValueError).
             ValueError: another argument out of range; the message names it.
         """
-        settings = self._settings(guidance_scale, num_inference_steps, sampler)
+        settings = self.base.settings(guidance_scale, num_inference_steps, sampler)
+        more = self._more(size, settings, upscaler_steps)
         choice("output_type", output_type, OUTPUT_TYPES)
         requests = self._requests(attributes, whole("num_images", num_images, 1, MAX_IMAGES))
         seeds = image_seeds(seed, generator, len(requests))
@@ -228,7 +283,7 @@ class AvatarPipeline:
             for request, s in zip(requests, seeds, strict=True)
         ]
         rows = one_hot(np.stack([to_row(values) for values in drawn]))
-        x = self._sample(rows, seeds, settings, callback)
+        x = self._sample(rows, seeds, settings, more, callback)
         pixel_range = self.network.config.pixel_range
         return AvatarOutput(_convert(x, pixel_range, output_type), drawn, seeds)
 
@@ -243,6 +298,7 @@ class AvatarPipeline:
         guidance_scale: float | None = None,
         num_inference_steps: int | None = None,
         sampler: str | None = None,
+        size: int | None = None,
     ) -> list[Image.Image]:
         """Draw the way from one avatar to another, through Tau's embedding (``morph.morph_path``).
 
@@ -254,7 +310,7 @@ class AvatarPipeline:
                 draws of them with the same seed and settings.
             num_frames: 2..256, the ends included.
             seed: 0..4294967295. Default: random.
-            guidance_scale, num_inference_steps, sampler: as for ``__call__``.
+            guidance_scale, num_inference_steps, sampler, size: as for ``__call__``.
 
         Returns:
             PIL images, mode RGBA.
@@ -264,24 +320,26 @@ class AvatarPipeline:
                 know (a ValueError).
             ValueError: another argument out of range; the message names it.
         """
-        settings = self._settings(guidance_scale, num_inference_steps, sampler)
+        settings = self.base.settings(guidance_scale, num_inference_steps, sampler)
+        more = self._more(size, settings)
         num_frames = whole("num_frames", num_frames, 2, MAX_IMAGES)
         seeds = image_seeds(seed, None, 1)
         looks = [
             complete(name, look, self.vocabulary, seeds[0])
             for name, look in (("start", start), ("end", end))
         ]
-        x = self._sample(morph_path(*looks, num_frames), seeds * num_frames, settings)
+        x = self._sample(morph_path(*looks, num_frames), seeds * num_frames, settings, more)
         return _convert(x, self.network.config.pixel_range, "pil")
 
-    def _settings(self, guidance_scale: Any, num_inference_steps: Any, sampler: Any) -> Settings:
-        """What a caller gave, checked, and the model's defaults for what is None."""
-        default = self.defaults
-        steps = whole("num_inference_steps", num_inference_steps, 1, MAX_STEPS, default)
-        scale = number("guidance_scale", guidance_scale, 0, MAX_GUIDANCE_SCALE, default)
-        sampler = default["sampler"] if sampler is None else sampler
-        choice("sampler", sampler, tuple(SAMPLERS))
-        return Settings(steps, scale, sampler)
+    def _more(self, size: Any, settings: Settings, steps: Any = None) -> Settings | None:
+        """The settings of the second stage; None where ``size`` is what the base draws."""
+        size = self.sizes[-1] if size is None else size
+        choice("size", size, self.sizes)
+        if self.upscaler is None or size == self.sizes[0]:
+            return None
+        # It follows the attributes as far as the base does; what exaggerates is the base alone.
+        scale = min(settings.scale, 1.0)
+        return self.upscaler.settings(scale, steps)
 
     def _requests(self, attributes: Any, num_images: int) -> list[dict[str, int]]:
         """One parsed request per image."""
@@ -305,6 +363,7 @@ class AvatarPipeline:
         rows: np.ndarray,
         seeds: list[int],
         settings: Settings,
+        more: Settings | None,
         callback: Callback | None = None,
     ) -> Tensor:
         """Draw one image per row.
@@ -312,26 +371,36 @@ class AvatarPipeline:
         Args:
             rows: float32 [N, 217] for Tau.
             seeds: N of them; equal ones give equal noise.
+            more: of the second stage, if it is to draw.
 
         Returns:
             premultiplied RGBA in the pixel range of the model, float32 [N, 4, H, W].
         """
-        size = self.network.config.image_size
-        x = torch.from_numpy(rows).to(self.device)
-        condition = self.network.prepare(x)
-        null_condition = None
-        if settings.scale != 1:
-            null_condition = self.network.prepare(torch.zeros_like(x[:1]))
-        generators = [torch.Generator().manual_seed(s) for s in seeds]
-        noise = noise_like(torch.empty(len(seeds), 4, size, size, device=self.device), generators)
-        return SAMPLERS[settings.sampler](
-            guided(self.denoiser, condition, null_condition, settings.scale),
-            self.denoiser.schedule,
-            noise,
-            time_grid(settings.steps),
-            callback,
-            generators,
+        one_hot = torch.from_numpy(rows).to(self.device)
+        x = self.base.sample(one_hot, seeds, settings, callback=callback)
+        if more is None:
+            return x
+        # The small picture as a file holds it, which is what the upscaler was trained on.
+        pixel_range = self.network.config.pixel_range
+        low_res = to_model(to_pixels(x, pixel_range), pixel_range).to(x)
+        # Who follows the steps sees those of all images at once.
+        batch = len(rows) if callback else BATCH
+        return torch.cat(
+            [
+                self.upscaler.sample(
+                    one_hot[i : i + batch],
+                    seeds[i : i + batch],
+                    more,
+                    low_res[i : i + batch],
+                    callback,
+                )
+                for i in range(0, len(rows), batch)
+            ]
         )
+
+
+def _stage(checkpoint: Checkpoint) -> Stage:
+    return Stage(checkpoint.network, checkpoint.defaults, checkpoint.training, checkpoint.graph)
 
 
 def _convert(

@@ -23,11 +23,13 @@ class Prepared(NamedTuple):
         keys_values: [B, 18, W], keys and values of every cross-attention side by side, in the order
             of the forward pass; None without cross-attention.
         canvas: [B, C, S, S], or None without a canvas.
+        low_res: [B, image_channels, S, S], the small picture, or None for a base.
     """
 
     embedding: Tensor
     keys_values: Tensor | None
     canvas: Tensor | None
+    low_res: Tensor | None = None
 
 
 class Layer(nn.Module):
@@ -72,6 +74,9 @@ class UNet(nn.Module):
         num_heads: of all attention.
         context: width of Tau's tokens and pooled vector.
         canvas_channels: of Tau's canvas, which joins the input at the finest level; 0 for none.
+        upscales: a small picture with the side of the finest level joins the input too, and what
+            the network puts out is added to it, enlarged.
+        augmentation: the amount of noise on that picture is a further input.
 
     Attributes:
         activation_checkpointing: in training, keep only the input of every layer and compute the
@@ -90,6 +95,8 @@ class UNet(nn.Module):
         num_heads: int,
         context: int,
         canvas_channels: int,
+        upscales: bool = False,
+        augmentation: bool = False,
     ) -> None:
         super().__init__()
         self.patch_size = patch_size
@@ -97,7 +104,9 @@ class UNet(nn.Module):
         embedding = 4 * channels[0]
         self.time = TimeEmbedding(embedding)
         self.pooled = nn.Linear(context, embedding)
-        self.stem = nn.Conv2d(patch_channels + canvas_channels, channels[0], 3, padding=1)
+        self.augmentation = TimeEmbedding(embedding) if augmentation else None
+        inputs = patch_channels + canvas_channels + (image_channels if upscales else 0)
+        self.stem = nn.Conv2d(inputs, channels[0], 3, padding=1)
 
         def layer(level: int, in_channels: int) -> Layer:
             return Layer(
@@ -139,13 +148,28 @@ class UNet(nn.Module):
         layers = [layer for level in (*self.down, *reversed(self.up)) for layer in level]
         return [layer.cross_attention for layer in layers if layer.cross_attention is not None]
 
-    def prepare(self, condition: Condition) -> Prepared:
-        """The part of the forward pass that no step has to repeat."""
+    def prepare(
+        self,
+        condition: Condition,
+        low_res: Tensor | None = None,
+        aug_level: Tensor | None = None,
+    ) -> Prepared:
+        """The part of the forward pass that no step has to repeat.
+
+        Args:
+            low_res: of an upscaler, the small picture, [B, image_channels, S, S].
+            aug_level: [B] in [0, 1], how much noise is on it; by default none.
+        """
         parts = [attention.kv(condition.tokens) for attention in self.cross_attentions()]
+        embedding = self.pooled(condition.pooled)  # [B, E]
+        if self.augmentation is not None:
+            level = torch.zeros_like(embedding[:, 0]) if aug_level is None else aug_level
+            embedding = embedding + self.augmentation(level)
         return Prepared(
-            self.pooled(condition.pooled),  # [B, E]
+            embedding,
             torch.cat(parts, dim=-1) if parts else None,  # [B, 18, W]
             condition.canvas,
+            low_res,
         )
 
     def forward(self, x: Tensor, t: Tensor, prepared: Prepared) -> Tensor:
@@ -162,8 +186,9 @@ class UNet(nn.Module):
         embedding = F.silu(self.time(t) + prepared.embedding)  # [B, E]
         keys_values = self._split(prepared.keys_values)
         h = F.pixel_unshuffle(x, self.patch_size)  # [B, C p^2, H/p, W/p]
-        if prepared.canvas is not None:
-            h = torch.cat([h, prepared.canvas], dim=1)
+        more = [part for part in (prepared.canvas, prepared.low_res) if part is not None]
+        if more:
+            h = torch.cat([h, *more], dim=1)
         h = self.stem(h.contiguous(memory_format=torch.channels_last))
 
         skips = []
@@ -179,8 +204,10 @@ class UNet(nn.Module):
                 h = torch.cat([self.upsample[level](h), skips[level]], dim=1)
             for layer in self.up[level]:
                 h = self._run(layer, h, embedding, keys_values)
-        h = self.head(F.silu(self.norm(h)))
-        return F.pixel_shuffle(h, self.patch_size)
+        h = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.patch_size)  # [B, C, H, W]
+        if prepared.low_res is not None:
+            h = h + F.interpolate(prepared.low_res, scale_factor=self.patch_size, mode="bicubic")
+        return h
 
     def _run(self, layer: Layer, h: Tensor, embedding: Tensor, parts: Iterator[Tensor]) -> Tensor:
         """Run a layer; one with cross-attention takes the next part of the keys and values."""

@@ -19,7 +19,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ import numpy as np
 from tqdm import tqdm
 
 from avatar_model.attributes import ATTRIBUTES, NAMES, Vocabulary
-from avatar_model.images import load_avatar
+from avatar_model.images import DEFAULT_CROP, load_avatar
 from train.cartoon_set import (
     BAD_PICTURE,
     Examples,
@@ -47,7 +47,7 @@ from train.rejects import (
     temporary_beside,
 )
 
-PREPROCESSING_VERSION = 2
+PREPROCESSING_VERSION = 3
 """Raise it when `load_avatar`, the splits or the layout of a cache entry change."""
 
 SPLITS = ("test", "validation", "train")
@@ -69,12 +69,14 @@ class PackedSet:
         attributes: uint8 [N, 18], in ``ATTRIBUTES`` order.
         ids: [N], such as ``cs123``.
         vocabulary: labels, and how often each value occurs in the train split.
+        crop: what of a 500x500 picture was kept, see ``load_avatar``.
     """
 
     images: np.ndarray
     attributes: np.ndarray
     ids: list[str]
     vocabulary: Vocabulary
+    crop: int = DEFAULT_CROP
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -102,7 +104,7 @@ class PackedSet:
     def take(self, rows: np.ndarray) -> PackedSet:
         """Only these rows, copied into memory."""
         ids = [self.ids[row] for row in rows]
-        return PackedSet(self.images[rows], self.attributes[rows], ids, self.vocabulary)
+        return replace(self, images=self.images[rows], attributes=self.attributes[rows], ids=ids)
 
 
 def split_of(attributes: np.ndarray) -> np.ndarray:
@@ -118,7 +120,10 @@ def split_of(attributes: np.ndarray) -> np.ndarray:
 
 
 def open_dataset(
-    source: str, image_size: int = 64, cache_dir: str | Path | None = None
+    source: str,
+    image_size: int = 64,
+    cache_dir: str | Path | None = None,
+    crop: int = DEFAULT_CROP,
 ) -> PackedSet:
     """Open a data set, packing it first if that has not been done yet.
 
@@ -128,6 +133,7 @@ def open_dataset(
         image_size: side of the packed images, in pixels.
         cache_dir: where packed data sets are kept; by default the environment variable
             ``AVATAR_CACHE``, else ``~/.cache/avatar-model``.
+        crop: side of the centre square that is kept, on a 500x500 picture.
 
     Raises:
         DatasetError: what is wrong with the source, or with more than 1 % of its pairs.
@@ -135,14 +141,14 @@ def open_dataset(
     read, state = _find(source)
     root = Path(cache_dir or os.environ.get("AVATAR_CACHE") or "~/.cache/avatar-model")
     root = root.expanduser()
-    key = json.dumps([state, image_size, PREPROCESSING_VERSION]).encode()
+    key = json.dumps([state, image_size, crop, PREPROCESSING_VERSION]).encode()
     slug = re.sub(r"[^A-Za-z0-9]+", "-", Path(source).name.split(".")[0]).strip("-")
     entry = root / f"{slug}-{image_size}-{hashlib.blake2b(key, digest_size=8).hexdigest()}"
     if not entry.exists():
         try:
             root.mkdir(parents=True, exist_ok=True)
             _remove_abandoned(root)
-            _build(entry, read(), source, image_size)
+            _build(entry, read(), source, image_size, crop)
         except OSError as error:
             raise DatasetError(
                 f"cannot pack {source} into {root} (AVATAR_CACHE chooses another folder): {error}"
@@ -182,6 +188,7 @@ def _load(entry: Path) -> PackedSet:
             attributes=np.load(entry / "attributes.npy"),
             ids=(entry / "ids.txt").read_text("utf-8").split("\n"),
             vocabulary=Vocabulary.from_dict(meta["vocabulary"]),
+            crop=meta["crop"],
         )
         if not len(packed.images) == len(packed.attributes) == len(packed.ids):
             raise ValueError("its arrays have different lengths")
@@ -199,14 +206,14 @@ def _load(entry: Path) -> PackedSet:
     return packed
 
 
-def _build(entry: Path, examples: Examples, source: str, image_size: int) -> None:
+def _build(entry: Path, examples: Examples, source: str, image_size: int, crop: int) -> None:
     """Decode all pictures into a temporary folder and rename it to ``entry``."""
     check_rejects(rejects_file(entry), examples.rejects, len(examples.ids), source)
     _check_space(entry.parent, len(examples.ids) * image_size * image_size * 4)
     building = temporary_beside(entry)
     building.mkdir()
     try:
-        bad = _pack_images(building / "images.npy", examples, source, image_size)
+        bad = _pack_images(building / "images.npy", examples, source, image_size, crop)
         good = [row for row in range(len(examples.ids)) if row not in bad]
         rejects = examples.rejects + [bad[row] for row in sorted(bad)]
         check_rejects(rejects_file(entry), rejects, len(good), source)
@@ -220,6 +227,7 @@ def _build(entry: Path, examples: Examples, source: str, image_size: int) -> Non
             "source": source,
             "about": examples.about,
             "image_size": image_size,
+            "crop": crop,
             "preprocessing_version": PREPROCESSING_VERSION,
             "examples": len(good),
             "rejected": len(rejects),
@@ -235,7 +243,9 @@ def _build(entry: Path, examples: Examples, source: str, image_size: int) -> Non
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _pack_images(path: Path, examples: Examples, source: str, image_size: int) -> dict[int, Reject]:
+def _pack_images(
+    path: Path, examples: Examples, source: str, image_size: int, crop: int
+) -> dict[int, Reject]:
     """Write ``images.npy`` for all rows; returns the rows whose picture is bad."""
     shape = (len(examples.ids), image_size, image_size, 4)
     images = np.lib.format.open_memmap(path, "w+", dtype=np.uint8, shape=shape)
@@ -243,7 +253,7 @@ def _pack_images(path: Path, examples: Examples, source: str, image_size: int) -
     def pack(job: tuple[int, Picture]) -> tuple[int, str | None]:
         row, picture = job
         try:
-            images[row] = load_avatar(picture(), image_size)
+            images[row] = load_avatar(picture(), image_size, crop)
         except BAD_PICTURE as error:
             return row, str(error) or type(error).__name__
         return row, None

@@ -56,7 +56,7 @@ def main() -> None:
         config = parse(sys.argv[1:])
         accelerator = make_accelerator(config)
         with accelerator.main_process_first():  # one packs the data, the others find it packed
-            data = open_dataset(config.data, config.model.image_size)
+            data = open_dataset(config.data, config.model.image_size, crop=config.model.crop)
         trainer = Trainer(config, data, accelerator)
         accelerator.print(
             f"{trainer.network.num_parameters() / 1e6:.1f} M parameters on {trainer.device.type} x "

@@ -1,0 +1,180 @@
+"""A stage of the cascade: one trained diffusion model, ready to draw pictures of one size.
+
+Cascaded diffusion (Ho et al., arXiv 2106.15282): a base draws a small picture from attributes, and
+an upscaler, the same kind of model with that picture as a further input, draws it again, larger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .arguments import choice, number, whole
+from .backend import choose
+from .config import ModelConfig
+from .denoiser import Denoiser
+from .guidance import guided
+from .network import AvatarNetwork
+from .samplers import SAMPLERS, Callback, noise_like, time_grid
+
+MAX_STEPS = 1000
+MAX_GUIDANCE_SCALE = 20.0
+BATCH = 16
+"""Images that an upscaler draws at a time: more need more memory and are no faster on a CPU."""
+OWN_NOISE = 2**32
+"""Added to a seed, which is below it, the noise of an upscaler is not that of any base."""
+
+
+class Settings(NamedTuple):
+    """How to sample, checked.
+
+    Attributes:
+        steps, scale, sampler: see ``AvatarPipeline.__call__``.
+        aug_level: of an upscaler, how much noise is put on the small picture, in [0, 1].
+    """
+
+    steps: int
+    scale: float
+    sampler: str
+    aug_level: float = 0.0
+
+
+class Stage:
+    """Draws pictures of one size with a trained network.
+
+    Args:
+        network: set to evaluation mode.
+        defaults: ``guidance_scale``, ``num_inference_steps`` and ``sampler``, and ``aug_level`` of
+            an upscaler, for what a caller leaves open.
+        training: how it was trained, for people to read.
+        graph: the network for ONNX Runtime, if there is one (``onnx_graph.py``).
+
+    Attributes:
+        backend: what evaluates the UNet, "torch" or "onnx" (``use_backend``).
+        denoiser: the network with its noise schedule.
+
+    Raises:
+        ValueError: defaults that are out of range.
+    """
+
+    def __init__(
+        self,
+        network: AvatarNetwork,
+        defaults: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+        graph: bytes | None = None,
+    ) -> None:
+        self.network = network.eval()
+        steps = 1 if self.config.is_upscaler else 4
+        self.defaults = {
+            "guidance_scale": 1.0,
+            "num_inference_steps": steps,
+            "sampler": "ddim",
+            **({"aug_level": 0.0} if self.config.is_upscaler else {}),
+            **(defaults or {}),
+        }
+        self.settings()  # or every later call would complain of its own defaults
+        self.training = dict(training or {})
+        self.graph = graph
+        self.use_backend("torch")
+
+    @property
+    def config(self) -> ModelConfig:
+        """Of the network."""
+        return self.network.config
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
+
+    def to(self, device: str | torch.device) -> Stage:
+        """Move the network to a device; returns the stage."""
+        self.network.to(device)
+        if self.device.type != "cpu":
+            self.use_backend("torch")
+        return self
+
+    def use_backend(self, name: str) -> Stage:
+        """Choose what evaluates the UNet, see ``backend.choose``; returns the stage.
+
+        Raises:
+            BackendError: "onnx" cannot be used; the message says why.
+        """
+        self.backend, step = choose(name, self.network, self.graph)
+        self.denoiser = Denoiser.from_config(step, self.config)
+        return self
+
+    def settings(
+        self, scale: Any = None, steps: Any = None, sampler: Any = None, aug_level: Any = None
+    ) -> Settings:
+        """What a caller gave, checked, and the model's defaults for what is None.
+
+        Raises:
+            ValueError: one is out of range; the message names it.
+        """
+        default = self.defaults
+        steps = whole("num_inference_steps", steps, 1, MAX_STEPS, default)
+        scale = number("guidance_scale", scale, 0, MAX_GUIDANCE_SCALE, default)
+        sampler = default["sampler"] if sampler is None else sampler
+        choice("sampler", sampler, tuple(SAMPLERS))
+        if not self.config.is_upscaler:
+            return Settings(steps, scale, sampler)
+        aug_level = number("aug_level", aug_level, 0, 1, default)
+        if aug_level and not self.config.augmentation:
+            raise ValueError("aug_level must be 0: this upscaler was trained without augmentation")
+        return Settings(steps, scale, sampler, aug_level)
+
+    def noise(self, seeds: Sequence[int]) -> Tensor:
+        """The noise that the avatars of these seeds start from, [N, 4, H, W]."""
+        return self._noise(self._generators(seeds), self.config.image_size)
+
+    def sample(
+        self,
+        one_hot: Tensor,
+        seeds: Sequence[int],
+        settings: Settings,
+        low_res: Tensor | None = None,
+        callback: Callback | None = None,
+    ) -> Tensor:
+        """Draw one picture per row.
+
+        Args:
+            one_hot: [N, 217] for Tau, on the device of the network.
+            seeds: N of them; equal ones give equal noise.
+            low_res: of an upscaler, the small pictures, [N, 4, h, w] in its pixel range.
+
+        Returns:
+            premultiplied RGBA in the pixel range of the model, float32 [N, 4, H, W].
+        """
+        generators = self._generators(seeds)
+        noise = self._noise(generators, self.config.image_size)
+        aug_level = None
+        if settings.aug_level:
+            aug_level = torch.full_like(one_hot[:, 0], settings.aug_level)
+            eps = self._noise(generators, self.config.low_res_size)
+            low_res = self.denoiser.noised(low_res, eps, aug_level)
+        condition = self.network.prepare(one_hot, low_res, aug_level)
+        null_condition = None
+        if settings.scale != 1:
+            null_condition = self.network.prepare(torch.zeros_like(one_hot), low_res, aug_level)
+        return SAMPLERS[settings.sampler](
+            guided(self.denoiser, condition, null_condition, settings.scale),
+            self.denoiser.schedule,
+            noise,
+            time_grid(settings.steps),
+            callback,
+            generators,
+        )
+
+    def _generators(self, seeds: Sequence[int]) -> list[torch.Generator]:
+        own = OWN_NOISE if self.config.is_upscaler else 0
+        return [torch.Generator().manual_seed(own + seed) for seed in seeds]
+
+    def _noise(self, generators: Sequence[torch.Generator], side: int) -> Tensor:
+        return noise_like(
+            torch.empty(len(generators), 4, side, side, device=self.device), generators
+        )
