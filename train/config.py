@@ -26,6 +26,8 @@ class TrainConfig:
     """Images per step, over all processes."""
     init_from: str | None = None
     """Start with the weights of this checkpoint, a folder or a Hub repository, not random ones."""
+    base: str | None = None
+    """Checkpoint of the base, whose pictures an upscaler is trained to draw larger."""
     seed: int = 0
     """Of the weights, the data order and the noise."""
 
@@ -54,6 +56,13 @@ class TrainConfig:
     """Share of the images that are trained at t = 1, pure noise; the others at t ~ U(0, 1)."""
     condition_dropout: float = 0.1
     """Share of the requests that lose some or all attributes."""
+
+    true_share: float = 0.1
+    """Of an upscaler: share of its small pictures that are true ones, not drawn by the base."""
+    max_aug_level: float = 0.0
+    """Of an upscaler with --model.augmentation: most noise on its small pictures, from 0 to 1."""
+    aug_level: float = 0.0
+    """Noise on the small pictures when the finished upscaler draws, unless asked otherwise."""
 
     log_steps: int = 20
     """Steps between lines of the log."""
@@ -100,9 +109,22 @@ class TrainConfig:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("terminal_share", "condition_dropout", "lr_cut"):
+        for name in (
+            "terminal_share",
+            "condition_dropout",
+            "lr_cut",
+            "true_share",
+            "max_aug_level",
+            "aug_level",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, not {getattr(self, name)}")
+        if self.model.is_upscaler and self.base is None:
+            raise ValueError("an upscaler needs a base: --base names its checkpoint")
+        if self.base is not None and not self.model.is_upscaler:
+            raise ValueError("--base is for an upscaler; --preset upscaler trains one")
+        if (self.max_aug_level or self.aug_level) and not self.model.augmentation:
+            raise ValueError("max_aug_level and aug_level need --model.augmentation True")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""

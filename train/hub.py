@@ -22,13 +22,19 @@ from huggingface_hub import HfApi
 from huggingface_hub.utils import disable_progress_bars, get_session
 
 from avatar_model import AvatarPipeline, CheckpointError
-from avatar_model.checkpoint import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
+from avatar_model.checkpoint import CONFIG_FILE, UPSCALER_FOLDER, WEIGHTS_FILE
+from avatar_model.checkpoint import FILES as STAGE_FILES
 
 from .hub_client import DELAYS, check_target, insist, say_and_sleep
 from .hub_errors import HubError
 from .model_card import CARD_FILE, SAMPLES_FILE, write_model_card
 
-FILES = (CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE, CARD_FILE, SAMPLES_FILE)
+FILES = (
+    *STAGE_FILES,
+    *(f"{UPSCALER_FOLDER}/{name}" for name in STAGE_FILES),
+    CARD_FILE,
+    SAMPLES_FILE,
+)
 """What of a checkpoint folder goes to the Hub; ``state.pt`` is for resuming only."""
 
 
@@ -64,7 +70,12 @@ def upload(
     def send(api: HfApi) -> str:
         api.create_repo(repo_id, private=private, exist_ok=True)
         commit = api.upload_folder(
-            repo_id=repo_id, folder_path=folder, commit_message=message, allow_patterns=[*FILES]
+            repo_id=repo_id,
+            folder_path=folder,
+            commit_message=message,
+            allow_patterns=[*FILES],
+            # Or the upscaler of an earlier model would stay.
+            delete_patterns=None if (folder / UPSCALER_FOLDER).is_dir() else f"{UPSCALER_FOLDER}/*",
         )
         return str(commit.commit_url)
 
@@ -192,12 +203,13 @@ def _stage(folder: Path) -> Path:
     """Hard links to what is to be uploaded: the run folder drops old checkpoints meanwhile."""
     # A run folder removes *.tmp at its next start, should this process be killed.
     staged = Path(tempfile.mkdtemp(prefix="hub-", suffix=".tmp", dir=folder.parent))
-    for source in (folder / name for name in FILES):
-        if source.exists():
+    for name in FILES:
+        if (folder / name).exists():
+            (staged / name).parent.mkdir(exist_ok=True)
             try:
-                (staged / source.name).hardlink_to(source)
+                (staged / name).hardlink_to(folder / name)
             except OSError:  # a file system without hard links
-                shutil.copy2(source, staged)
+                shutil.copy2(folder / name, staged / name)
     return staged
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from avatar_model.checkpoint import fetch_checkpoint, load_checkpoint
+from avatar_model.checkpoint import UPSCALER_FOLDER, fetch_checkpoint, load_stage
 from avatar_model.config import ModelConfig
 from avatar_model.network import AvatarNetwork
 
 from .packed import HELD_OUT
 
+NO_ARCHITECTURE = frozenset({"crop"})
+"""Fields of ModelConfig on which no weight depends."""
+
 
 def initial_network(name: str, config: ModelConfig) -> AvatarNetwork:
-    """The (averaged) weights of a checkpoint.
+    """The (averaged) weights of a checkpoint; for an upscaler, those of its upscaler.
 
-    Its data set may have been another one: the held-out combinations are the same in all of them.
+    What differs in ``NO_ARCHITECTURE`` is for the new run to learn. The base may be another one,
+    and the data set too: the held-out combinations are the same in all of them.
 
     Args:
         name: a checkpoint folder, or a Hub repository ("user/name").
@@ -24,10 +28,11 @@ def initial_network(name: str, config: ModelConfig) -> AvatarNetwork:
         CheckpointError: it cannot be loaded.
         ValueError: it has another architecture, or has seen images that this run holds out.
     """
-    checkpoint = load_checkpoint(fetch_checkpoint(name))
+    folder = fetch_checkpoint(name)
+    checkpoint, _ = load_stage(folder / UPSCALER_FOLDER if config.is_upscaler else folder)
     theirs = asdict(checkpoint.network.config)
     for field, ours in asdict(config).items():
-        if theirs[field] != ours:
+        if theirs[field] != ours and field not in NO_ARCHITECTURE:
             raise ValueError(
                 f"init_from: {name} has another architecture: its {field} is {theirs[field]!r}, "
                 f"not {ours!r}"

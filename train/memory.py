@@ -27,7 +27,7 @@ from avatar_model.schedules import flow
 from .config import TrainConfig
 from .ema import PowerEma
 from .memory_trace import LiveMemory, SavedTensors, follow_cuda, make_fake, set_contiguous, storages
-from .objective import diffusion_loss, draw_noise
+from .objective import diffusion_loss, draw_batch, low_res_input
 from .optimizer import make_optimizers
 from .run import parse
 
@@ -141,27 +141,30 @@ def training_loss(
     model = config.model
     # Any schedule will do, two numbers per image; this one caches no tensor, fake or not.
     denoiser = Denoiser(network, flow(), model.prediction, model.input_scaling)
-    draw = draw_noise(
-        torch.zeros(part_size, ONE_HOT_SIZE, device=device),
-        model.image_size,
-        torch.Generator(device),
-        config.terminal_share,
-        config.condition_dropout,
-    )
+    one_hot = torch.zeros(part_size, ONE_HOT_SIZE, device=device)
+    draw = draw_batch(config, one_hot, torch.Generator(device))
     x0 = torch.zeros_like(draw.eps).contiguous(memory_format=torch.channels_last)
+    low_res = None
+    if side := model.low_res_size:
+        small = torch.zeros(part_size, 4, side, side, device=device)
+        low_res = low_res_input(denoiser, draw, small, small)
     bf16 = config.mixed_precision == "bf16"
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
-        return diffusion_loss(denoiser, x0, draw).sum() / part_size
+        return diffusion_loss(denoiser, x0, draw, low_res).sum() / part_size
 
 
 def dataset_bytes(config: TrainConfig) -> int:
-    """Size of the packed images, uint8 RGBA, if the name of the data set tells how many."""
+    """Size of the packed images, uint8 RGBA, if the name of the data set tells how many.
+
+    Of an upscaler there are two small pictures to each. What is too much for a GPU stays on disk,
+    see ``training_data.py``.
+    """
     if match := re.fullmatch(r"cartoonset(\d+)k", config.data):
         count = 1000 * int(match[1])
     else:
         match = re.fullmatch(r"drawn:(\d+)", config.data)
         count = int(match[1]) if match else 0
-    return count * config.model.image_size**2 * 4
+    return count * 4 * (config.model.image_size**2 + 2 * config.model.low_res_size**2)
 
 
 def state_bytes(optimizer: torch.optim.Optimizer) -> int:

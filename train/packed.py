@@ -70,6 +70,7 @@ class PackedSet:
         ids: [N], such as ``cs123``.
         vocabulary: labels, and how often each value occurs in the train split.
         crop: what of a 500x500 picture was kept, see ``load_avatar``.
+        folder: the cache entry.
     """
 
     images: np.ndarray
@@ -77,6 +78,7 @@ class PackedSet:
     ids: list[str]
     vocabulary: Vocabulary
     crop: int = DEFAULT_CROP
+    folder: Path | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -189,6 +191,7 @@ def _load(entry: Path) -> PackedSet:
             ids=(entry / "ids.txt").read_text("utf-8").split("\n"),
             vocabulary=Vocabulary.from_dict(meta["vocabulary"]),
             crop=meta["crop"],
+            folder=entry,
         )
         if not len(packed.images) == len(packed.attributes) == len(packed.ids):
             raise ValueError("its arrays have different lengths")
@@ -209,7 +212,7 @@ def _load(entry: Path) -> PackedSet:
 def _build(entry: Path, examples: Examples, source: str, image_size: int, crop: int) -> None:
     """Decode all pictures into a temporary folder and rename it to ``entry``."""
     check_rejects(rejects_file(entry), examples.rejects, len(examples.ids), source)
-    _check_space(entry.parent, len(examples.ids) * image_size * image_size * 4)
+    check_space(entry.parent, len(examples.ids) * image_size * image_size * 4)
     building = temporary_beside(entry)
     building.mkdir()
     try:
@@ -318,11 +321,12 @@ def _counted(vocabulary: Vocabulary, attributes: np.ndarray, source: str) -> Voc
     return Vocabulary(vocabulary.labels, counts)
 
 
-def _check_space(root: Path, needed: int) -> None:
-    """Running out of space in a memory-mapped file would kill the process without a message."""
+def check_space(root: Path, needed: int) -> None:
+    """OSError unless so many bytes are free: running out of space in a memory-mapped file would
+    kill the process without a message."""
     free = shutil.disk_usage(root).free
     if free < needed:
-        raise OSError(f"it needs {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free")
+        raise OSError(f"it needs {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free")
 
 
 def _remove_abandoned(root: Path) -> None:

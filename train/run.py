@@ -20,6 +20,7 @@ from train.cartoon_set import DatasetError
 from train.config import TrainConfig
 from train.guard import DivergedError
 from train.hub_errors import HubError
+from train.low_res import follow_base, load_base, open_low_res
 from train.packed import open_dataset
 from train.run_folder import RunError
 from train.trainer import Trainer, make_accelerator
@@ -55,9 +56,15 @@ def main() -> None:
     try:
         config = parse(sys.argv[1:])
         accelerator = make_accelerator(config)
+        low_res = None
+        if config.base is not None:
+            base = load_base(config.base, accelerator.device)
+            config = follow_base(config, base)
         with accelerator.main_process_first():  # one packs the data, the others find it packed
             data = open_dataset(config.data, config.model.image_size, crop=config.model.crop)
-        trainer = Trainer(config, data, accelerator)
+            if config.base is not None:
+                low_res = open_low_res(base, config.data, data)
+        trainer = Trainer(config, data, accelerator, low_res)
         accelerator.print(
             f"{trainer.network.num_parameters() / 1e6:.1f} M parameters on {trainer.device.type} x "
             f"{accelerator.num_processes}; {len(trainer.train_rows)} training images of "

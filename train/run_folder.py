@@ -24,7 +24,7 @@ from typing import Any
 
 from avatar_model.checkpoint import write_atomically
 
-DEFINES_RUN = frozenset({"data", "batch_size", "seed", "optimizer", "model"})
+DEFINES_RUN = frozenset({"data", "batch_size", "seed", "optimizer", "model", "base"})
 """Fields of TrainConfig that cannot change when a run is resumed."""
 
 METRICS_FILE = "metrics.json"

@@ -11,7 +11,6 @@ import json
 import signal
 import time
 import zipfile
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from avatar_model import AvatarPipeline, CheckpointError
-from avatar_model.attributes import one_hot
+from avatar_model.checkpoint import fingerprint
 from avatar_model.denoiser import Denoiser
 from avatar_model.images import on_white, psnr, to_model
 from avatar_model.network import AvatarNetwork
+from avatar_model.stage import Stage
 
-from .batches import batch_rows
 from .config import TrainConfig
 from .ema import PowerEma
 from .evaluation.draw import draw_avatars
@@ -40,13 +39,15 @@ from .hub import HubUploader
 from .initial_network import initial_network
 from .learning_gif import save_samples
 from .learning_rate import LearningRate
+from .low_res import LowRes
 from .model_card import SAMPLES_FILE, write_model_card
-from .objective import Draw, diffusion_loss, draw_noise
+from .objective import Draw, diffusion_loss, draw_batch, low_res_input
 from .optimizer import make_optimizers
 from .packed import HELD_OUT, PackedSet
 from .progress import Progress
 from .run_folder import METRICS_FILE, RunError, RunFolder
 from .sample_grid import save_pairs
+from .training_data import Pictures, TrainingData
 
 PSNR_IMAGES = 128
 GRID_IMAGES = 16
@@ -60,12 +61,18 @@ class Trainer:
         config: the run.
         data: the data set; its validation split is never trained on.
         accelerator: the process group; started with ``accelerate launch`` there are several.
+        low_res: the small pictures of ``data``, if the config is that of an upscaler.
     """
 
     def __init__(
-        self, config: TrainConfig, data: PackedSet, accelerator: Accelerator | None = None
+        self,
+        config: TrainConfig,
+        data: PackedSet,
+        accelerator: Accelerator | None = None,
+        low_res: LowRes | None = None,
     ) -> None:
         self.config = config
+        self.low_res = low_res
         self.accelerator = accelerator or make_accelerator(config)
         self.device = self.accelerator.device
         self.is_main = self.accelerator.is_main_process
@@ -91,11 +98,17 @@ class Trainer:
                 print(f"warning: {warning}")
 
     def _load_data(self, data: PackedSet) -> None:
-        self.data, self.train_rows = data, data.split("train")
-        self.one_hot = torch.from_numpy(one_hot(data.attributes)).to(self.device)
-        self.images = data.images  # memory-mapped
-        if self.device.type == "cuda":  # copied once: indexing there costs nothing
-            self.images = torch.tensor(np.asarray(data.images), device=self.device)
+        config, group = self.config, self.accelerator
+        if data.crop != config.model.crop:
+            raise ValueError(f"crop {config.model.crop} is not that of the data, {data.crop}")
+        self.vocabulary, self.train_rows = data.vocabulary, data.split("train")
+        # Shares may differ by an image, which changes nothing: losses are divided by the size of
+        # the whole batch.
+        own = np.array_split(np.arange(config.batch_size), group.num_processes)[group.process_index]
+        self.own = slice(own[0], own[-1] + 1)
+        self.training_data = TrainingData(
+            config, data, self.train_rows, self.own, self.device, self.low_res
+        )
         held_out = data.split("validation")[:PSNR_IMAGES]
         # A very small data set may hold nothing out; then at least show what was learned.
         self.shown_are = "unseen" if len(held_out) else "training"
@@ -166,23 +179,15 @@ class Trainer:
     def _train_step(self) -> None:
         started = time.monotonic()
         config = self.config
-        rows = self.train_rows[
-            batch_rows(self.step, config.batch_size, len(self.train_rows), config.seed)
-        ]
+        pictures = self.training_data.pictures(self.step)
         generator = torch.Generator(self.device).manual_seed((config.seed << 32) + self.step)
-        draw = draw_noise(
-            self.one_hot[rows],
-            config.model.image_size,
-            generator,
-            config.terminal_share,
-            config.condition_dropout,
-        )
+        draw = draw_batch(config, self.training_data.one_hot(self.step), generator).rows(self.own)
         total = torch.zeros((), device=self.device)
-        parts = list(self._own_parts(config.batch_size))
-        for i, part in enumerate(parts):
-            last = i == len(parts) - 1
+        parts = np.array_split(np.arange(len(pictures.images)), config.gradient_accumulation)
+        for i, rows in enumerate(parts):
+            last, part = i == len(parts) - 1, slice(rows[0], rows[-1] + 1)
             with nullcontext() if last else self.accelerator.no_sync(self.model):
-                total += self._backward(rows[part], draw.rows(part))
+                total += self._backward(pictures.rows(part), draw.rows(part))
         norm = self.accelerator.clip_grad_norm_(self.network.parameters(), config.grad_clip)
         self.grad_norm = float(norm)
         if np.isfinite(self.grad_norm):
@@ -195,26 +200,16 @@ class Trainer:
         self.losses.append(float(self.accelerator.reduce(total, "sum")))
         self.seconds += time.monotonic() - started
 
-    def _own_parts(self, batch_size: int) -> Iterator[slice]:
-        """This process's share of the batch, split for gradient accumulation.
-
-        Shares may differ by an image, which changes nothing: losses are divided by the size of the
-        whole batch.
-        """
-        group = self.accelerator
-        own = np.array_split(np.arange(batch_size), group.num_processes)[group.process_index]
-        for part in np.array_split(own, self.config.gradient_accumulation):
-            yield slice(part[0], part[-1] + 1)
-
-    def _backward(self, rows: np.ndarray, draw: Draw) -> Tensor:
+    def _backward(self, pictures: Pictures, draw: Draw) -> Tensor:
         """Add the gradient of a part of the batch; returns its share of the mean loss."""
-        images = self.images[rows]
-        x0 = torch.from_numpy(images).to(self.device) if isinstance(images, np.ndarray) else images
-        x0 = to_model(x0, self.config.model.pixel_range)
+        pixel_range = self.config.model.pixel_range
+        x0 = to_model(pictures.images, pixel_range).contiguous(memory_format=torch.channels_last)
+        low_res = None
+        if pictures.drawn is not None:
+            true, drawn = (to_model(p, pixel_range) for p in (pictures.true, pictures.drawn))
+            low_res = low_res_input(self.denoiser, draw, true, drawn)
         with self.accelerator.autocast():
-            losses = diffusion_loss(
-                self.denoiser, x0.contiguous(memory_format=torch.channels_last), draw
-            )
+            losses = diffusion_loss(self.denoiser, x0, draw, low_res)
         loss = losses.sum() / self.config.batch_size
         # DDP averages the gradients of the processes, and the sum is wanted.
         self.accelerator.backward(loss * self.accelerator.num_processes)
@@ -333,6 +328,7 @@ class Trainer:
             "data": Path(config.data).name,
             "train_images": len(self.train_rows),
             **({} if config.init_from is None else {"init_from": config.init_from}),
+            **({} if config.base is None else {"base": config.base}),
             "held_out": HELD_OUT,
             "steps": self.step,
             "images_seen": self.step * config.batch_size,
@@ -347,7 +343,18 @@ class Trainer:
             "num_inference_steps": config.num_inference_steps,
             "guidance_scale": config.guidance_scale,
         }
-        return AvatarPipeline(self.average, self.data.vocabulary, defaults, training)
+        if self.low_res is None:
+            return AvatarPipeline(self.average, self.vocabulary, defaults, training)
+        base = self.low_res.base
+        defaults["aug_level"] = config.aug_level
+        return AvatarPipeline(
+            base.network,
+            base.vocabulary,
+            base.defaults,
+            base.training,
+            base.base.graph,
+            Stage(self.average, defaults, training),
+        )
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -359,6 +366,7 @@ class Trainer:
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "learning_rate": self.learning_rate.state_dict(),
             "guard": self.guard.state_dict(),
+            "base": self.low_res and fingerprint(self.low_res.base.network),
         }
 
     def _resume(self) -> None:
@@ -386,6 +394,11 @@ class Trainer:
                 print(f"{folder} is damaged ({error}); set aside as {aside.name}")
 
     def _load_state(self, state: dict[str, Any]) -> None:
+        if self.low_res and state["base"] != fingerprint(self.low_res.base.network):
+            raise RunError(
+                f"the base {self.config.base} has other weights than when {self.config.run} began; "
+                "start another --run with --init-from the last checkpoint"
+            )
         self.network.load_state_dict(state["network"])
         self.ema.load_state_dict(state["ema"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):

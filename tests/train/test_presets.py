@@ -4,10 +4,14 @@ from itertools import pairwise
 import pytest
 import torch
 
+from avatar_model import AvatarPipeline
 from avatar_model.network import AvatarNetwork
+from tests.tiny import TINY_MODEL, random_network
 from train import presets
 from train.config import TrainConfig
 from train.learning_rate import LearningRate
+from train.low_res import open_low_res
+from train.packed import open_dataset
 from train.run import parse
 from train.trainer import Trainer
 
@@ -20,12 +24,13 @@ def parameters(config):
 
 
 @pytest.mark.parametrize("name", presets.names())
-def test_every_preset_trains_20_steps(name, drawn, tmp_path):
+def test_every_preset_trains_20_steps(name, cache, tmp_path):
     """Its own network, but for the width, on small pictures: what a preset changes is exercised."""
     preset = presets.load(name)
     model = dataclasses.replace(
         preset.model,
-        image_size=16,
+        low_res_size=preset.model.low_res_size and 16,
+        image_size=16 * preset.model.patch_size if preset.model.is_upscaler else 16,
         channels=tuple(c // 8 for c in preset.model.channels),
         num_heads=min(preset.model.num_heads, 2),
     )
@@ -39,7 +44,13 @@ def test_every_preset_trains_20_steps(name, drawn, tmp_path):
         device="cpu",
         model=model,
     )
-    checkpoint = Trainer(config, drawn).train()
+    data = open_dataset("drawn:64", model.image_size, cache, model.crop)
+    low_res = None
+    if model.is_upscaler:
+        base = dataclasses.replace(TINY_MODEL, crop=model.crop)
+        pipeline = AvatarPipeline(random_network(base), data.vocabulary)
+        low_res = open_low_res(pipeline, "drawn:64", data)
+    checkpoint = Trainer(config, data, low_res=low_res).train()
     assert checkpoint.name == "step-00000020"
 
 

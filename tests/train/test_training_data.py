@@ -1,0 +1,50 @@
+"""The data of a step: which rows, in which order, whether or not they were read ahead."""
+
+import threading
+
+import numpy as np
+import torch
+
+from avatar_model.attributes import one_hot
+from train.batches import batch_rows
+from train.training_data import TrainingData
+
+
+def training_data(config, data, own=slice(0, 8)):
+    return TrainingData(config, data, data.split("train"), own, torch.device("cpu"))
+
+
+def rows_of(config, data, step):
+    rows = data.split("train")
+    return rows[batch_rows(step, config.batch_size, len(rows), config.seed)]
+
+
+def test_every_step_has_its_own_rows_whatever_was_read_before(config, drawn):
+    source = training_data(config, drawn)
+    for step in (0, 1, 2, 7, 3):  # a spike goes back
+        rows = rows_of(config, drawn, step)
+        assert np.array_equal(source.pictures(step).images, drawn.images[rows])
+        assert np.array_equal(source.one_hot(step), one_hot(drawn.attributes[rows]))
+
+
+def test_a_process_reads_its_own_share(config, drawn):
+    pictures = training_data(config, drawn, slice(3, 5)).pictures(4)
+    assert np.array_equal(pictures.images, drawn.images[rows_of(config, drawn, 4)[3:5]])
+
+
+def test_the_next_step_is_read_while_this_one_is_computed(config, drawn, monkeypatch):
+    source = training_data(config, drawn)
+    read, steps = source._read, []
+    ahead = threading.Event()
+
+    def slow_read(step):
+        steps.append(step)
+        if step == 1:
+            ahead.set()
+        return read(step)
+
+    monkeypatch.setattr(source, "_read", slow_read)
+    source.pictures(0)
+    assert ahead.wait(10)  # nobody has asked for step 1
+    source.pictures(1)
+    assert steps.count(1) == 1
