@@ -17,7 +17,7 @@ from PIL import Image
 from avatar_model import AvatarPipeline, Vocabulary
 from avatar_model.attributes import ATTRIBUTES
 from avatar_model.network import AvatarNetwork
-from tests.tiny import TINY_MODEL
+from tests.tiny import TINY_MODEL, two_stages
 from tests.train.conftest import TOKEN
 from train.hub import HubError, HubUploader, check_target, upload
 from train.hub_errors import explained, scrub
@@ -117,6 +117,26 @@ def test_what_is_uploaded_can_be_downloaded_and_draws(hub, send, checkpoint, tmp
     image = AvatarPipeline.from_pretrained(checkpoint)({"hair": 12}, seed=7).images[0]
     assert drawn.stdout.strip() == image.tobytes().hex(), drawn.stderr
     assert sum(r.startswith("GET") and "/resolve/" in r for r in hub.requests) == 2  # no README
+
+
+def test_both_stages_go_up_and_come_down_and_an_upscaler_goes_when_the_model_has_none(
+    hub, send, checkpoint, tmp_path
+):
+    whole = tmp_path / "step-00000020"
+    two_stages().save_pretrained(whole)
+    assert send(whole) is None
+    upscaler = {f"upscaler/{name}" for name in ("config.json", "model.safetensors")}
+    assert upscaler < stored(hub).keys()
+    downloaded = run(
+        hub,
+        tmp_path / "home",
+        "-c",
+        "from avatar_model import AvatarPipeline\n"
+        "print(AvatarPipeline.from_pretrained('user/faces').sizes)",
+    )
+    assert downloaded.stdout == "(16, 64)\n", downloaded.stderr
+    assert send(checkpoint) is None
+    assert not upscaler & stored(hub).keys()
 
 
 def test_the_same_folder_again_makes_no_commit_and_one_new_file_is_all_that_is_sent(

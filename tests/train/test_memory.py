@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from avatar_model.network import AvatarNetwork
+from tests.tiny import TINY_UPSCALER
 from train import memory, presets
 from train.memory import MIB, format_report, memory_report, training_loss, variants
 from train.memory_trace import LiveMemory, SavedTensors, follow_cuda, storages
@@ -38,6 +39,14 @@ def test_estimate_equals_a_real_step(config, change, name, cuda):
     assert report.by_kind == pytest.approx(by_kind, rel=0.01)
     assert report.activations == sum(report.by_kind.values())
     assert report.step_peak == pytest.approx(peak, rel=0.01)
+
+
+def test_an_upscaler_is_estimated_with_its_small_picture(config, change):
+    config = change(config, base="base", model=TINY_UPSCALER, data="drawn:100")
+    report = memory_report(config)
+    *_, peak = real_step(config, True, True)
+    assert report.step_peak == pytest.approx(peak, rel=0.01)
+    assert report.dataset == 100 * 4 * (64 * 64 + 2 * 16 * 16)
 
 
 def test_hooks_count_what_stays_alive(config):
