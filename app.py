@@ -2,7 +2,8 @@
 
 The model comes from the environment variable ``AVATAR_MODEL`` (a checkpoint folder or a Hub
 repository) and is ``assets/model`` unless that is set; a model that cannot be had gives way to it,
-and the page says so. ``AVATAR_BACKEND=torch`` keeps the page from using ONNX Runtime.
+one whose upscaler cannot be had draws without, and the page says so. ``AVATAR_BACKEND=torch`` keeps
+the page from using ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 if os.environ.get("SPACES_ZERO_GPU"):
     import spaces  # noqa: F401  before torch, which it prepares for ZeroGPU
 
-from avatar_model import AvatarPipeline, CheckpointError
+from avatar_model import AvatarPipeline, CheckpointError, UpscalerError
 from avatar_model.backend import BackendError
 from ui import Studio, build_page, launch_options
 
@@ -36,7 +37,8 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
     """A pipeline, what to call its model, and a notice for visitors, mostly empty.
 
     A page with another model is better than none while the Hub cannot be reached or somebody has
-    put something broken in the model's place.
+    put something broken in the model's place; and one that draws small pictures is better than one
+    with another model.
 
     Raises:
         CheckpointError: not even the bundled model can be used.
@@ -45,7 +47,8 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
     # Where a folder is on this machine is nobody's business.
     called = Path(name).resolve().name if Path(name).is_dir() or Path(name).is_absolute() else name
     try:
-        return AvatarPipeline.from_pretrained(name, backend=BACKEND), called, ""
+        pipeline, notice = _load(name)
+        return pipeline, called, notice
     except CheckpointError as error:
         if name == BUNDLED:
             raise
@@ -53,7 +56,21 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
     notice = (
         f"The model {called} cannot be had at the moment: this is the one that comes with the page."
     )
-    return AvatarPipeline.from_pretrained(BUNDLED, backend=BACKEND), "assets/model", notice
+    pipeline, another = _load(BUNDLED)
+    return pipeline, "assets/model", f"{notice} {another}".strip()
+
+
+def _load(name: str) -> tuple[AvatarPipeline, str]:
+    """A pipeline, without its upscaler if that cannot be used, and a notice that says so."""
+    try:
+        return AvatarPipeline.from_pretrained(name, backend=BACKEND), ""
+    except UpscalerError as error:
+        logger.error("event=upscaler_left_out error=%r", str(error))
+    pipeline = AvatarPipeline.from_pretrained(name, backend=BACKEND, upscaler=False)
+    return pipeline, (
+        f"Pictures are drawn at {pipeline.sizes[0]} pixels and enlarged: the part of the model "
+        "that draws them larger cannot be had at the moment."
+    )
 
 
 def main() -> None:

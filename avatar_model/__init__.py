@@ -1,7 +1,7 @@
 """A conditional diffusion model that draws cartoon avatars from 18 attributes."""
 
 from .attributes import ANY, ATTRIBUTES, Attribute, Vocabulary, VocabularyError
-from .checkpoint import CheckpointError
+from .checkpoint import CheckpointError, UpscalerError
 from .classifier import AvatarClassifier
 from .config import ModelConfig
 from .pipeline import AvatarOutput, AvatarPipeline
@@ -15,6 +15,7 @@ __all__ = [
     "AvatarPipeline",
     "CheckpointError",
     "ModelConfig",
+    "UpscalerError",
     "Vocabulary",
     "VocabularyError",
 ]

@@ -36,6 +36,7 @@ def whole(
 
 def choice(name: str, value: Any, choices: Sequence[Any]) -> None:
     """ValueError unless ``value`` is one of ``choices``."""
+    value = value.item() if isinstance(value, np.generic) else value
     # 64.0 and True would pass ``in``, and True is no size.
     if not any(type(value) is type(c) and value == c for c in choices):
         allowed = ", ".join(map(str, choices))

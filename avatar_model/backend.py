@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from .checkpoint import GRAPH_FILE
+from .checkpoint import GRAPH_FILE, UPSCALER_FOLDER
 from .network import AvatarNetwork
 from .onnx_unet import TOLERANCE, OnnxUNet, difference
 from .unet import Prepared
@@ -61,9 +61,11 @@ def checked(network: AvatarNetwork, graph: bytes | None) -> OnnxUNet:
     device = next(network.parameters()).device
     if device.type != "cpu":
         raise MissingError(f"ONNX Runtime draws on the CPU here, and the network is on {device}")
+    upscales = network.config.is_upscaler
+    file = f"{UPSCALER_FOLDER}/{GRAPH_FILE}" if upscales else GRAPH_FILE
     if graph is None:
         raise MissingError(
-            f"the checkpoint has no {GRAPH_FILE}, which python -m avatar_model.export would make"
+            f"the checkpoint has no {file}, which python -m avatar_model.export would make"
         )
     try:
         step = OnnxUNet(network, graph)
@@ -71,9 +73,9 @@ def checked(network: AvatarNetwork, graph: bytes | None) -> OnnxUNet:
     except ImportError:
         raise MissingError("ONNX Runtime is not installed (pip install onnxruntime)") from None
     except Exception as error:  # whatever it is, torch can still draw
-        raise BackendError(f"{GRAPH_FILE} cannot be used: {_short(error)}") from error
+        raise BackendError(f"{file} cannot be used: {_short(error)}") from error
     if not worst <= TOLERANCE:  # nor is NaN
-        raise BackendError(f"{GRAPH_FILE} draws something else than torch, by {worst:.2g}")
+        raise BackendError(f"{file} draws something else than torch, by {worst:.2g}")
     return step
 
 

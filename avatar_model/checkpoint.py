@@ -76,7 +76,7 @@ def save_checkpoint(
     folder = Path(folder)
     _save_stage(folder, checkpoint, dtype)
     if checkpoint.upscaler is not None:
-        base = fingerprint(checkpoint.network)
+        base = fingerprint(checkpoint.network, dtype)
         _save_stage(folder / UPSCALER_FOLDER, checkpoint.upscaler, dtype, base)
     else:
         for name in FILES:
@@ -162,12 +162,12 @@ def check_upscaler(upscaler: ModelConfig, base: ModelConfig) -> None:
             raise ValueError(f"it was made for {what.format(theirs, ours)}")
 
 
-def fingerprint(network: AvatarNetwork) -> str:
-    """A short hash of the weights as they are stored, in half precision."""
+def fingerprint(network: AvatarNetwork, dtype: torch.dtype = torch.float32) -> str:
+    """A short hash of the weights, in half precision, as they are once stored in ``dtype``."""
     digest = hashlib.blake2b(digest_size=8)
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode())
-        digest.update(value.detach().to("cpu", torch.float16).contiguous().numpy())
+        digest.update(value.detach().to("cpu", dtype).to(torch.float16).contiguous().numpy())
     return digest.hexdigest()
 
 

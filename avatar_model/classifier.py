@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from .arguments import whole
 from .attributes import ATTRIBUTES, NAMES, OFFSETS, ONE_HOT_SIZE, SIZES, Vocabulary, attribute
 from .checkpoint import (
     CONFIG_FILE,
@@ -28,7 +29,7 @@ from .checkpoint import (
     fetch_checkpoint,
     write_atomically,
 )
-from .images import to_model
+from .images import DEFAULT_CROP, SOURCE_SIZE, recrop, to_model
 
 BATCH = 64
 GRID = 8
@@ -158,6 +159,11 @@ class AvatarClassifier:
             no better than half way between always guessing its most common value and the accuracy
             on all other pictures, and chance alone would not explain so low an accuracy.
         training: how it was trained, for people to read.
+        crop: what of a 500x500 picture it was trained to see, see ``images.load_avatar``; small
+            things are read only at the size they have there.
+
+    Raises:
+        ValueError: ``crop`` is out of range.
     """
 
     def __init__(
@@ -167,6 +173,7 @@ class AvatarClassifier:
         accuracy: Mapping[str, float] | None = None,
         hidden: Hidden | None = None,
         training: Mapping[str, Any] | None = None,
+        crop: int = DEFAULT_CROP,
     ) -> None:
         self.network = network.eval()
         self.vocabulary = vocabulary
@@ -177,6 +184,7 @@ class AvatarClassifier:
             for name, others in (hidden or {}).items()
         }
         self.training = dict(training or {})
+        self.crop = whole("crop", crop, 1, SOURCE_SIZE)
 
     @classmethod
     def from_pretrained(
@@ -199,6 +207,7 @@ class AvatarClassifier:
                 _checked_accuracy(config["accuracy"]),
                 _checked_hidden(config["hidden"]),
                 config.get("training"),
+                config.get("crop", DEFAULT_CROP),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
@@ -218,6 +227,7 @@ class AvatarClassifier:
         config = {
             "format": FORMAT,
             "classifier": self.network.config,
+            "crop": self.crop,
             "accuracy": self.accuracy,
             "hidden": self.hidden,
             "training": self.training,
@@ -236,13 +246,29 @@ class AvatarClassifier:
         """Where the network is."""
         return next(self.network.parameters()).device
 
+    def view(self, pixels: np.ndarray, crop: int) -> np.ndarray:
+        """Avatars of another crop or size as the classifier wants them, see ``images.recrop``.
+
+        Args:
+            pixels: uint8 [N, H, H, 4], premultiplied RGBA.
+            crop: what of a 500x500 picture they show, at least what the classifier's shows.
+
+        Returns:
+            uint8 [N, ``image_size``, ``image_size``, 4], premultiplied RGBA. They are enlarged,
+            and so blurred, if H is less than ``image_size * crop / self.crop``.
+
+        Raises:
+            ValueError: the pictures show less than the classifier looks at.
+        """
+        return recrop(pixels, crop, self.crop, self.image_size)
+
     @torch.inference_mode()
     def __call__(self, pixels: np.ndarray) -> Reading:
         """Read avatars, a batch at a time.
 
         Args:
-            pixels: uint8 [N, H, W, 4], premultiplied RGBA with H = W = ``image_size``, as from
-                ``load_avatar`` or the pipeline's ``output_type="np"``.
+            pixels: uint8 [N, H, W, 4], premultiplied RGBA with H = W = ``image_size`` and of the
+                classifier's ``crop``, as from ``load_avatar`` or ``view``.
 
         Raises:
             ValueError: pictures of another size, shape or type.

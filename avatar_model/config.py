@@ -73,6 +73,8 @@ class ModelConfig:
                 f"low_res_size {self.low_res_size} must be image_size {self.image_size} / "
                 f"patch_size {self.patch_size}"
             )
+        if self.low_res_size == self.image_size:
+            raise ValueError("patch_size of an upscaler must be at least 2, or it enlarges nothing")
         if self.low_res_size and self.prediction != "x0":
             raise ValueError("low_res_size needs prediction 'x0': the small picture is part of it")
         if self.augmentation and not self.low_res_size:

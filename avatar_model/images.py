@@ -49,8 +49,44 @@ def load_avatar(image: Image.Image, size: int = 64, crop: int = DEFAULT_CROP) ->
         raise ValueError(f"the picture is {width}x{height}; it must be square")
     if image.mode != "RGBa":
         image = image.convert("RGBA").convert("RGBa")
-    margin = width * (1 - crop / SOURCE_SIZE) / 2
-    box = (margin, margin, width - margin, width - margin)
+    return _centre(image, size, crop / SOURCE_SIZE)
+
+
+def recrop(pixels: np.ndarray, crop: int, to_crop: int, size: int) -> np.ndarray:
+    """Stored pixels as :func:`load_avatar` would have made them of a smaller crop.
+
+    Nearly so if they have more pixels than they need, blurred if they have fewer: see ``size``.
+
+    Args:
+        pixels: uint8 [N, H, H, 4], premultiplied RGBA.
+        crop: what of a 500x500 picture they show.
+        to_crop: what of it is kept, at most ``crop``.
+        size: side of the result. Nothing is lost up to ``H * to_crop / crop``.
+
+    Returns:
+        uint8 [N, size, size, 4], premultiplied RGBA; the same pixels if neither crop nor size
+        changes.
+
+    Raises:
+        ValueError: ``to_crop`` is larger than ``crop``.
+    """
+    if to_crop > crop:
+        raise ValueError(f"a picture of crop {crop} does not show all of crop {to_crop}")
+    made = np.empty((len(pixels), size, size, 4), dtype=np.uint8)
+    for row, picture in zip(made, pixels, strict=True):
+        row[:] = _centre(Image.fromarray(picture, "RGBa"), size, to_crop / crop)
+    return made
+
+
+def resize(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Stored pixels larger or smaller, bicubic: uint8 [N, H, H, 4] -> uint8 [N, size, size, 4]."""
+    return recrop(pixels, SOURCE_SIZE, SOURCE_SIZE, size)
+
+
+def _centre(image: Image.Image, size: int, share: float) -> np.ndarray:
+    """The centre square with this share of the side of a square RGBa picture, resized."""
+    margin = image.width * (1 - share) / 2
+    box = (margin, margin, image.width - margin, image.width - margin)
     # Pillow's bicubic widens with the scale, so it is antialiased when it shrinks a picture.
     resized = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
     return _clean(np.array(resized))

@@ -24,8 +24,9 @@ MAX_STEPS = 1000
 MAX_GUIDANCE_SCALE = 20.0
 BATCH = 16
 """Images that an upscaler draws at a time: more need more memory and are no faster on a CPU."""
-OWN_NOISE = 2**32
-"""Added to a seed, which is below it, the noise of an upscaler is not that of any base."""
+OWN_NOISE = 0x9E3779B9
+"""A seed XOR this gives an upscaler other noise than the base has for the same avatar. Torch looks
+at 32 bits of a seed, so no larger number would do."""
 
 
 class Settings(NamedTuple):
@@ -172,7 +173,7 @@ class Stage:
 
     def _generators(self, seeds: Sequence[int]) -> list[torch.Generator]:
         own = OWN_NOISE if self.config.is_upscaler else 0
-        return [torch.Generator().manual_seed(own + seed) for seed in seeds]
+        return [torch.Generator().manual_seed(own ^ seed) for seed in seeds]
 
     def _noise(self, generators: Sequence[torch.Generator], side: int) -> Tensor:
         return noise_like(

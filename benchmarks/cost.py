@@ -1,9 +1,10 @@
-"""What an avatar costs against the number of steps, the batch and the resolution.
+"""What an avatar costs against the number of steps, the batch, the size and the resolution.
 
     python -m benchmarks.cost
 
-The bundled model, its time in turns; only for the resolutions the same architecture with random
-weights, evaluated by torch.
+The bundled model, its time in turns: the steps of the base, those of the upscaler if there is one,
+the batch at every size that the model draws. Only for the resolutions the architecture of the base
+with random weights, evaluated by torch.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def cost_table(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print three Markdown tables."""
+    """Print Markdown tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -57,11 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pipeline = AvatarPipeline.from_pretrained(args.model, device="cpu", backend=args.backend)
     config = pipeline.network.config
     print(f"{machine()}; {args.rounds} rounds in turns, medians; {pipeline.backend}\n")
-    steps = {n: lambda n=n: pipeline(seed=0, num_inference_steps=n) for n in args.steps}
-    print(cost_table("steps", steps, dict.fromkeys(steps, 1), args.rounds), "\n")
+    smallest, *larger = pipeline.sizes
+    one = dict.fromkeys(args.steps, 1)
+    steps = {
+        n: lambda n=n: pipeline(seed=0, num_inference_steps=n, size=smallest) for n in args.steps
+    }
+    print(cost_table(f"steps, {smallest} pixels", steps, one, args.rounds), "\n")
+    for size in larger:
+        steps = {n: lambda n=n: pipeline(seed=0, upscaler_steps=n) for n in args.steps}
+        print(cost_table(f"steps of the upscaler, {size} pixels", steps, one, args.rounds), "\n")
 
-    batches = {n: lambda n=n: pipeline(seed=0, num_images=n) for n in args.batches}
-    print(cost_table("batch", batches, {n: n for n in batches}, args.rounds), "\n")
+    for size in pipeline.sizes:
+        batches = {
+            n: lambda n=n, s=size: pipeline(seed=0, num_images=n, size=s) for n in args.batches
+        }
+        images = {n: n for n in batches}
+        print(cost_table(f"batch, {size} pixels", batches, images, args.rounds), "\n")
 
     sizes = {}
     for size in args.sizes:

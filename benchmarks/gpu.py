@@ -1,10 +1,11 @@
-"""Training speed and a sheet of avatars on a GPU; without one it says that nothing was measured.
+"""Training speed and sheets of avatars on a GPU; without one it says that nothing was measured.
 
     python -m benchmarks.gpu
 
 Training is the default preset's network on noise that is already on the device, forward, backward
 and optimizer step; bfloat16 on CUDA. Its rate is also told as a share of what a large matrix
-product reaches on the same device in the same type, which is the limit of any network.
+product reaches on the same device in the same type, which is the limit of any network. A sheet is
+drawn at every size of the model.
 """
 
 from __future__ import annotations
@@ -85,7 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         {
             "training": training.step,
             "product": lambda: matrix @ matrix,
-            "sheet": lambda: pipeline(num_images=args.sheet, seed=0),
+            **{
+                f"sheet of {args.sheet} avatars of {size} pixels, s": lambda size=size: pipeline(
+                    num_images=args.sheet, seed=0, size=size
+                )
+                for size in pipeline.sizes
+            },
         },
         args.rounds,
     )
@@ -101,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 ["TFLOP/s in training", reached / 1e12],
                 [f"TFLOP/s of a {args.matrix}-wide matrix product", limit / 1e12],
                 ["share of it in training", f"{reached / limit:.0%}"],
-                [f"sheet of {args.sheet} avatars, s", seconds["sheet"]],
+                *([name, value] for name, value in seconds.items() if name.startswith("sheet")),
             ],
         )
     )

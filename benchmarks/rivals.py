@@ -59,18 +59,20 @@ class Contender:
         return self.steps / self.measured
 
 
-def ours(model: str, backend: str = "auto") -> tuple[Contender, AvatarPipeline]:
-    """Our pipeline with its defaults, from attributes to PIL images."""
-    pipeline = AvatarPipeline.from_pretrained(model, device="cpu", backend=backend)
-    steps = pipeline.defaults["num_inference_steps"]
-    contender = Contender(
-        lambda batch: pipeline(num_images=batch, seed=0),
-        steps,
-        steps,
-        pipeline.network.num_parameters(),
-        steps * _network_macs(pipeline.network),
+def ours(pipeline: AvatarPipeline, size: int) -> Contender:
+    """Our pipeline with its defaults, from attributes to PIL images of one of its sizes."""
+    stages = [pipeline.base]
+    if size > pipeline.sizes[0]:
+        stages.append(pipeline.upscaler)
+    steps = [stage.defaults["num_inference_steps"] for stage in stages]
+    networks = [stage.network for stage in stages]
+    return Contender(
+        lambda batch: pipeline(num_images=batch, seed=0, size=size),
+        sum(steps),
+        sum(steps),
+        sum(network.num_parameters() for network in networks),
+        sum(n * _network_macs(network) for n, network in zip(steps, networks, strict=True)),
     )
-    return contender, pipeline
 
 
 def blog(measured: int) -> Contender:
@@ -174,8 +176,10 @@ def _unet_macs(unet: UNet2DConditionModel) -> float:
 
 def _network_macs(network: AvatarNetwork) -> float:
     """Of one evaluation for one image, in millions."""
-    size = network.config.image_size
+    size, low_res_size = network.config.image_size, network.config.low_res_size
     with torch.device("meta"):
         copy = AvatarNetwork(network.config)
-        inputs = torch.empty(1, 4, size, size), torch.empty(1), torch.empty(1, ONE_HOT_SIZE)
+        inputs = [torch.empty(1, 4, size, size), torch.empty(1), torch.empty(1, ONE_HOT_SIZE)]
+        if low_res_size:
+            inputs.append(torch.empty(1, 4, low_res_size, low_res_size))
         return count_macs(lambda: copy(*inputs))

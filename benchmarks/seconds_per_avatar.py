@@ -5,7 +5,8 @@
 Starts the real page on a free port of this machine, several times for the time from process start
 to the first avatar. Then asks it for one avatar after another with gradio_client, and draws the
 same avatars with the pipeline in this process, in turns so that both see the same noise of the
-machine. AVATAR_BACKEND chooses the backend of both.
+machine, at every size that the model draws; without a size the page draws the largest.
+AVATAR_BACKEND chooses the backend of both.
 """
 
 from __future__ import annotations
@@ -63,12 +64,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         cold.append(seconds)
         # Another seed for every call: the page remembers what it has drawn.
         asked, drawn = itertools.count(1), itertools.count(1)
-        calls = {
-            "through the page": lambda: client.predict(seed=next(asked), api_name="/generate"),
-            "pipeline alone": lambda: pipeline(seed=next(drawn)),
-        }
+        calls = {}
+        for size in pipeline.sizes:
+            given = {} if size == pipeline.sizes[-1] else {"size": size}
+            calls |= {
+                f"{size} pixels, through the page": lambda given=given: client.predict(
+                    seed=next(asked), api_name="/generate", **given
+                ),
+                f"{size} pixels, pipeline alone": lambda size=size: pipeline(
+                    seed=next(drawn), size=size
+                ),
+            }
         times = in_turns(calls, args.avatars)
-    steps = pipeline.defaults["num_inference_steps"]
+    stages = [pipeline.base, *([pipeline.upscaler] if pipeline.upscaler else [])]
+    steps = " + ".join(str(stage.defaults["num_inference_steps"]) for stage in stages)
     print(f"{machine()}; {steps} steps, {pipeline.backend} on {pipeline.device}\n")
     rows = [
         [name, statistics.median(values), sorted(values)[int(len(values) * 0.95)], len(values)]

@@ -1,4 +1,4 @@
-"""Which images a step trains on: a function of the run's seed and the step alone."""
+"""Which images and which noise a step trains on: functions of the run's seed and the step alone."""
 
 from __future__ import annotations
 
@@ -25,3 +25,8 @@ def batch_rows(step: int, batch_size: int, size: int, seed: int) -> np.ndarray:
 def epoch_order(epoch: int, size: int, seed: int) -> np.ndarray:
     """The order of epoch ``epoch``: a permutation of 0..size-1."""
     return np.random.default_rng((seed, epoch)).permutation(size)
+
+
+def noise_seed(step: int, seed: int) -> int:
+    """The seed of all that is random in step ``step``, in 32 bits: Torch's CPU looks at no more."""
+    return (step + 0x9E3779B9 * seed) % 2**32  # an odd number: seeds are far apart

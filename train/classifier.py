@@ -21,6 +21,7 @@ from scipy.stats import binom
 from torch import Tensor
 from tqdm import tqdm
 
+from avatar_model.arguments import whole
 from avatar_model.attributes import NAMES, OFFSETS, SIZES
 from avatar_model.checkpoint import write_atomically
 from avatar_model.classifier import (
@@ -30,7 +31,7 @@ from avatar_model.classifier import (
     allowed_values,
     log_probabilities,
 )
-from avatar_model.images import to_model
+from avatar_model.images import DEFAULT_CROP, SOURCE_SIZE, to_model
 
 from .batches import batch_rows
 from .cartoon_set import DatasetError
@@ -277,7 +278,8 @@ def train(
         "minutes": round((time.monotonic() - started) / 60, 1),
         "seed": seed,
     }
-    return measure(AvatarClassifier(network, data.vocabulary, training=facts), splits)
+    classifier = AvatarClassifier(network, data.vocabulary, training=facts, crop=data.crop)
+    return measure(classifier, splits)
 
 
 def measure(
@@ -328,6 +330,7 @@ def main(
     seed: int = 0,
     device: str = "cpu",
     image_size: int = 64,
+    crop: int = DEFAULT_CROP,
 ) -> None:
     """Train the classifier and write its folder.
 
@@ -339,11 +342,15 @@ def main(
         seed: of the weights, the order of images and the augmentation.
         device: such as cpu or cuda.
         image_size: side of the pictures it will read, a multiple of 8.
+        crop: side of the centre square of a 500x500 picture that it will read; it can judge models
+            that draw as much or more.
     """
     if not epochs > 0 or (minutes is not None and not minutes > 0):
         raise ValueError("epochs and minutes must be greater than 0")
     AttributeClassifier(image_size)  # a size it cannot read is refused before anything is packed
-    classifier, table = train(open_dataset(data, image_size), data, epochs, minutes, seed, device)
+    crop = whole("crop", crop, 1, SOURCE_SIZE)
+    dataset = open_dataset(data, image_size, crop=crop)
+    classifier, table = train(dataset, data, epochs, minutes, seed, device)
     classifier.save_pretrained(out)
     text = card(classifier, table)
     write_atomically(out / "README.md", text)

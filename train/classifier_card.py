@@ -14,16 +14,18 @@ CARD = """---
 
 # Avatar attribute classifier
 
-Reads the 18 attributes of Cartoon Set from an avatar of {size} x {size} pixels: a plain residual
-network with {parameters:,} parameters, trained on {train_images:,} images of {data} for
-{minutes} minutes. It shares nothing with the network that draws avatars and has never seen a drawn
-one, so it can judge them; `python -m train.evaluate` does.
+Reads the 18 attributes of Cartoon Set from an avatar of {size} x {size} pixels, which show the
+centre {crop} x {crop} of a 500 x 500 picture: a plain residual network with {parameters:,}
+parameters, trained on {train_images:,} images of {data} for {minutes} minutes. It shares nothing
+with the network that draws avatars and has never seen a drawn one, so it can judge them;
+`python -m train.evaluate` does.
 
 ```python
 from avatar_model.classifier import AvatarClassifier
 
 classifier = AvatarClassifier.from_pretrained("path/to/this/folder")
 reading = classifier(pixels)  # uint8 [N, {size}, {size}, 4], premultiplied RGBA
+reading = classifier(classifier.view(others, crop))  # larger ones, of a crop of {crop} or more
 reading.values, reading.probabilities  # [N, 18] and [N, 217]
 ```
 
@@ -69,6 +71,7 @@ def card(classifier: AvatarClassifier, table: list[tuple[int, float, float]]) ->
     return CARD.format(
         licence="license: cc-by-4.0\n" if cartoon_set else "",
         size=classifier.image_size,
+        crop=classifier.crop,
         parameters=sum(p.numel() for p in classifier.network.parameters()),
         **{k: facts[k] for k in ("train_images", "validation_images", "test_images", "minutes")},
         data=facts["data"].replace("|", " "),

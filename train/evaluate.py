@@ -5,7 +5,8 @@
 All 18 attributes determine a Cartoon Set image, so a drawn avatar has one right answer. The report
 has: the error against the true image; the attributes that an independent classifier reads; the
 distance between the distributions; what happens to attributes left open; whether training images
-are copied; and a sweep over sampler, steps and guidance scale.
+are copied; and a sweep over sampler, steps and guidance scale. A model with an upscaler is measured
+at full size and, beside it, at its base's.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 import tyro
 
@@ -29,13 +31,15 @@ from .cartoon_set import DatasetError
 from .evaluation import pictures
 from .evaluation.measure import EvaluationError, check, measure
 from .evaluation.report import card_metrics, card_section, write_report
-from .evaluation.sweep import best, plot, sweep
+from .evaluation.sweep import best, plot, sweep, sweep_upscaler
 from .figures import FigureError
 from .model_card import write_model_card
-from .packed import open_dataset
+from .packed import PackedSet, open_dataset
 from .sample_grid import save_pairs
 
 SHEET_PAIRS = 40
+COMPARED_SIZE = 256
+"""Models of other full sizes are also compared at this one, so that they can be with each other."""
 
 
 def main(
@@ -51,6 +55,8 @@ def main(
     steps: tuple[int, ...] = (1, 2, 4, 8),
     scales: tuple[float, ...] = (1.0, 1.25, 1.5, 2.0),
     samplers: tuple[str, ...] = ("ddim", "dpm++", "ddpm"),
+    upscaler_steps: tuple[int, ...] = (1, 2, 4),
+    aug_levels: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.2),
     set_defaults: bool = False,
     card: bool = False,
 ) -> None:
@@ -70,6 +76,8 @@ def main(
         steps: numbers of sampling steps to try.
         scales: guidance scales to try.
         samplers: samplers to try.
+        upscaler_steps: numbers of steps of the upscaler to try, if there is one.
+        aug_levels: how much noise to try on its small picture, if it was trained for that.
         set_defaults: write the best setting of the sweep into the model's folder, before measuring.
         card: write the report into the model card, README.md of the model's folder.
     """
@@ -78,9 +86,14 @@ def main(
         raise EvaluationError(f"{model} is not a folder, so nothing can be written into it")
     if not seeds or (num_images is not None and num_images < 1):
         raise EvaluationError("at least one seed and one image are needed")
+    if with_sweep and not all((steps, scales, samplers, upscaler_steps, aug_levels)):
+        raise EvaluationError("the sweep needs at least one value of everything it tries")
+    if not all(0 <= level <= 1 for level in aug_levels):
+        raise EvaluationError("aug_levels must be from 0 to 1")
     pipeline = AvatarPipeline.from_pretrained(model)
     reader = None if classifier == "none" else AvatarClassifier.from_pretrained(classifier)
-    dataset = open_dataset(data, pipeline.network.config.image_size)
+    config = pipeline.network.config
+    dataset = open_dataset(data, config.image_size, crop=config.crop)
     truth = dataset.take(dataset.split(split)[:num_images])
     train = dataset.take(dataset.split("train"))
     check(pipeline, reader, truth, train)
@@ -91,19 +104,20 @@ def main(
         _say("trying samplers, steps and guidance scales")
         validation = dataset.take(dataset.split("validation")[:sweep_images])
         entries = sweep(pipeline, validation, samplers, steps, scales)
-        chosen = best(entries)
         plot(out / "sweep.png", entries)
+        swept = {"images": len(validation), **_choose(entries, pipeline.defaults, set_defaults)}
+        if pipeline.upscaler:
+            _say("trying steps of the upscaler")
+            validation = _at(pipeline.sizes[-1], validation, data, config.crop)
+            entries = sweep_upscaler(pipeline, validation, upscaler_steps, aug_levels)
+            swept["upscaler"] = _choose(entries, pipeline.upscaler.defaults, set_defaults)
         if set_defaults:
-            for name in ("sampler", "num_inference_steps", "guidance_scale"):
-                pipeline.defaults[name] = chosen[name]
             pipeline.save_pretrained(model)
-        swept = {
-            "images": len(validation),
-            "entries": entries,
-            "best": chosen,
-            "defaults": dict(pipeline.defaults),
-        }
-    measured, drawn = measure(pipeline, reader, truth, train, seeds, _say)
+    larger = {}
+    if pipeline.upscaler:
+        sizes = sorted({pipeline.sizes[-1], COMPARED_SIZE} - {config.image_size})
+        larger = {size: _at(size, truth, data, config.crop).images for size in sizes}
+    measured, drawn = measure(pipeline, reader, truth, train, seeds, _say, larger)
     report = {
         "about": {
             "model": model,
@@ -112,6 +126,7 @@ def main(
             "combinations": len(truth),
             "seeds": list(seeds),
             "defaults": dict(pipeline.defaults),
+            **({"upscaler": dict(pipeline.upscaler.defaults)} if pipeline.upscaler else {}),
             "classifier": classifier,
             "date": datetime.date.today().isoformat(),
             "machine": _machine(pipeline),
@@ -122,14 +137,34 @@ def main(
         **({"sweep": swept} if swept else {}),
     }
     write_report(out, report)
-    images = drawn.images[0]
-    save_pairs(out / "pairs.png", truth.images[:SHEET_PAIRS], images[:SHEET_PAIRS])
-    pictures.save_worst(out / "worst.png", images, truth.images, drawn.errors)
-    pictures.save_copies(out / "copies.png", images, truth.images, train.images, drawn.memory)
+    real = larger.get(pipeline.sizes[-1], truth.images)
+    shown = slice(SHEET_PAIRS)
+    save_pairs(out / "pairs.png", real[shown], drawn.images[shown], max_pixels=None)
+    pictures.save_worst(out / "worst.png", drawn.images, real, drawn.errors)
+    pictures.save_copies(out / "copies.png", drawn.small, truth.images, train.images, drawn.memory)
     if card:
         section = card_section(report)
         write_model_card(Path(model), pipeline, card_metrics(report), report=section)
     _say(f"wrote {out / 'report.md'}")
+
+
+def _choose(
+    entries: list[dict[str, Any]], defaults: dict[str, Any], set_defaults: bool
+) -> dict[str, Any]:
+    """What a sweep found, for the report; the best setting becomes the default if asked to."""
+    chosen = best(entries)
+    if set_defaults:
+        defaults.update({name: chosen[name] for name in defaults if name in chosen})
+    return {"entries": entries, "best": chosen, "defaults": dict(defaults)}
+
+
+def _at(size: int, part: PackedSet, data: str, crop: int) -> PackedSet:
+    """The same examples at another size: those alone are read into memory."""
+    dataset = open_dataset(data, size, crop=crop)
+    row = {id_: i for i, id_ in enumerate(dataset.ids)}
+    if missing := [id_ for id_ in part.ids if id_ not in row]:
+        raise DatasetError(f"{data} has changed while it was packed: there is no {missing[0]} now")
+    return dataset.take(np.array([row[id_] for id_ in part.ids], dtype=np.int64))
 
 
 def _machine(pipeline: AvatarPipeline) -> str:

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 import tyro
 
-from avatar_model.images import on_white
+from avatar_model.arguments import whole
+from avatar_model.images import DEFAULT_CROP, SOURCE_SIZE, on_white
 from avatar_model.schedules import Schedule, make_schedule
 
 from .cartoon_set import DatasetError
@@ -231,6 +232,7 @@ def main(
     data: str = "drawn:64",
     avatar: int = 0,
     image_size: int = 64,
+    crop: int = DEFAULT_CROP,
     times: int = 10,
     out: Path = Path("forward.png"),
 ) -> None:
@@ -242,6 +244,7 @@ def main(
         data: where the avatar comes from; as for train/run.py.
         avatar: which one, counted from 0.
         image_size: side of the avatar in pixels.
+        crop: side of the centre square of a 500x500 picture that is kept.
         times: how many times the strip shows.
         out: the picture, a .png file.
     """
@@ -251,7 +254,8 @@ def main(
             raise ValueError(f"{name} must be at least 2, not {value}")
     parsed = {text: parse_schedule(text) for text in schedules}
     messages = {text: schedule_warnings(s, image_size) for text, s in parsed.items()}
-    dataset = open_dataset(data, image_size)
+    crop = whole("crop", crop, 1, SOURCE_SIZE)
+    dataset = open_dataset(data, image_size, crop=crop)
     if not 0 <= avatar < len(dataset):
         raise ValueError(f"avatar must be from 0 to {len(dataset) - 1}, not {avatar}")
     figure = draw(parsed, on_white(dataset.images[avatar]), times)

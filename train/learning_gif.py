@@ -7,6 +7,8 @@ picture, whatever becomes of the checkpoint:
 
     runs/mine/samples/real.png              the real avatars with these attributes
     runs/mine/samples/step-00001000.png     what the averaged weights drew after 1000 steps
+
+There may be hundreds of them, so large avatars are kept at 128 pixels.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from avatar_model.contact_sheet import contact_sheet
-from avatar_model.images import on_white
+from avatar_model.images import on_white, resize
 
 from .figures import (
     PAPER,
@@ -40,6 +42,10 @@ COLUMNS = 4
 FRAME_MS, HOLD_MS = 400, 3000
 MAX_FRAMES = 60
 MARGIN, HEADER = 12, 40
+MAX_SIDE = 128
+"""Of a kept avatar, in pixels."""
+FRAME_WIDTH = 1200
+"""Pixels of the GIF that the avatars fill at most, unless a scale is given."""
 _PSNR = "psnr_db"
 
 
@@ -81,6 +87,8 @@ def save_samples(
 
 def _sheet(avatars: np.ndarray) -> Image.Image:
     """uint8 premultiplied RGBA [N, H, W, 4] side by side on white, mode RGB."""
+    if avatars.shape[1] > MAX_SIDE:
+        avatars = resize(avatars, MAX_SIDE)
     tiles = [Image.fromarray(avatar) for avatar in on_white(avatars)]
     return contact_sheet(tiles, COLUMNS, gap=0, background=PAPER)
 
@@ -136,32 +144,37 @@ def draw_frame(sample: Sample, real: np.ndarray, last_step: int, scale: int) -> 
     return frame
 
 
-def join(run: Path, out: Path, scale: int = 2) -> int:
+def join(run: Path, out: Path, scale: int | None = None) -> int:
     """Join a run's samples into a GIF; returns the number of frames.
 
     Long runs are thinned out evenly to ``MAX_FRAMES``. The last frame stays for a while.
+
+    Args:
+        scale: side of an avatar's pixel; by default 2, or 1 if the GIF would become too wide.
 
     Raises:
         FigureError: no samples, damaged ones, or ``out`` cannot be written.
     """
     real, samples = load_samples(run)
+    if scale is None:
+        scale = 2 if 4 * real.shape[1] <= FRAME_WIDTH else 1
     shown = [samples[i] for i in evenly(len(samples), MAX_FRAMES)]
     frames = [draw_frame(sample, real, samples[-1].step, scale) for sample in shown]
     save_gif(out, frames, [FRAME_MS] * (len(frames) - 1) + [HOLD_MS], shared_palette=True)
     return len(frames)
 
 
-def main(run: Path, out: Path | None = None, scale: int = 2) -> None:
+def main(run: Path, out: Path | None = None, scale: int | None = None) -> None:
     """Join the samples of a run into a GIF.
 
     Args:
         run: the run folder.
         out: the GIF; by default learning.gif in the run folder.
-        scale: side of an avatar's pixel in the GIF.
+        scale: side of an avatar's pixel in the GIF; by default 2, or 1 for large avatars.
     """
     out = out or run / "learning.gif"
     check_output(out, ".gif")
-    if scale < 1:
+    if scale is not None and scale < 1:
         raise ValueError(f"scale must be at least 1, not {scale}")
     print(f"wrote {out}: {join(run, out, scale)} frames")
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
-from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from avatar_model import AvatarPipeline
 from avatar_model.checkpoint import write_atomically
+from avatar_model.pipeline import evaluations
+from avatar_model.stage import Stage
 
 CARD_FILE = "README.md"
 SAMPLES_FILE = "samples.png"
@@ -49,30 +51,35 @@ def write_model_card(
         OSError: the folder cannot be written to.
     """
     folder = Path(folder)
-    training = {k: v for k, v in pipeline.training.items() if isinstance(v, (str, int, float))}
+    stages = [pipeline.base, *([pipeline.upscaler] if pipeline.upscaler else [])]
     metrics = {k: float(v) for k, v in (metrics or {}).items() if math.isfinite(v)}
-    data = _without_folders(str(training.get("data", "unknown")))
-    stand_in, cartoon_set = data.startswith("drawn:"), "cartoonset" in data.lower()
+    sources = [_without_folders(str(s.training.get("data", "unknown"))) for s in stages]
+    data = " and ".join(dict.fromkeys(sources))
+    stand_in = all(source.startswith("drawn:") for source in sources)
+    cartoon_set = "cartoonset" in data.lower()
     title = repo_id.split("/")[-1] if repo_id else "Avatar model"
-    config = pipeline.network.config
+    default = pipeline.defaults
+    counts = evaluations(
+        pipeline, pipeline.sizes[-1], default["num_inference_steps"], default["guidance_scale"]
+    )
     card = ModelCard.from_template(
         _front_matter(title, data, metrics, stand_in=stand_in, cartoon_set=cartoon_set),
         template_path=str(TEMPLATE),
         title=title,
-        size=config.image_size,
+        sizes=pipeline.sizes,
+        crop=pipeline.network.config.crop,
         stand_in=stand_in,
         cartoon_set=cartoon_set,
         data=_cell(data),
         samples=SAMPLES_FILE if (folder / SAMPLES_FILE).exists() else "",
         source=json.dumps(repo_id or "path/to/this/folder"),
-        defaults=pipeline.defaults,
+        defaults=default,
+        upscaler=pipeline.upscaler and pipeline.upscaler.defaults,
         report=report,
         notes=_notes(folder),
         metrics=[(_metric_name(name), f"{value:.4g}") for name, value in metrics.items()],
-        training=[_training_row(name, value) for name, value in training.items()],
-        parameters=f"{pipeline.network.num_parameters():,}",
-        prediction=config.prediction,
-        schedule=config.schedule,
+        stages=_stage_rows(stages, counts),
+        training=_training_rows(stages),
     )
     write_atomically(folder / CARD_FILE, str(card).rstrip() + "\n")
 
@@ -109,19 +116,54 @@ def _front_matter(
 
 
 def _metric_name(name: str) -> str:
+    if match := re.fullmatch(r"psnr_db_at_(\d+)", name):
+        return f"PSNR (dB) at {match[1]} pixels"
     return METRIC_NAMES.get(name) or _cell(name.replace("_", " "))
 
 
-def _training_row(name: str, value: Any) -> tuple[str, str]:
-    """A line of the table: what it is called, and the value as people write it."""
-    label = name.replace("_", " ").capitalize()
+def _stage_rows(stages: list[Stage], counts: list[int]) -> list[tuple[str, ...]]:
+    """What each stage is: a line of the table."""
+    return [
+        (
+            "upscaler" if config.is_upscaler else "base",
+            f"{config.image_size} x {config.image_size}",
+            f"the attributes and the {config.low_res_size} x {config.low_res_size} picture"
+            if config.is_upscaler
+            else "the attributes",
+            f"{stage.network.num_parameters():,}",
+            f"{config.prediction}, `{config.schedule}`",
+            str(count),
+        )
+        for stage, config, count in zip(
+            stages, (stage.config for stage in stages), counts, strict=True
+        )
+    ]
+
+
+def _training_rows(stages: list[Stage]) -> list[tuple[str, list[str]]]:
+    """What each line of the table is called, and its values as people write them, by stage."""
+    facts = [
+        {k: v for k, v in stage.training.items() if isinstance(v, (str, int, float))}
+        for stage in stages
+    ]
+    names = dict.fromkeys(name for fact in facts for name in fact)
+    return [
+        (
+            "Time" if name == "seconds" else _cell(name.replace("_", " ").capitalize()),
+            [_training_value(name, fact[name]) if name in fact else "" for fact in facts],
+        )
+        for name in names
+    ]
+
+
+def _training_value(name: str, value: str | float) -> str:
     if name == "seconds":
-        return "Time", f"{value / 3600:.1f} hours" if value >= 3600 else f"{value / 60:.0f} minutes"
+        return f"{value / 3600:.1f} hours" if value >= 3600 else f"{value / 60:.0f} minutes"
     if isinstance(value, str):
-        return _cell(label), _cell(_without_folders(value))
+        return _cell(_without_folders(value))
     if isinstance(value, int) and not isinstance(value, bool):
-        return _cell(label), f"{value:,}"
-    return _cell(label), f"{value}"
+        return f"{value:,}"
+    return f"{value}"
 
 
 def _without_folders(text: str) -> str:

@@ -29,11 +29,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from avatar_model import ANY, AvatarPipeline, CheckpointError, Vocabulary
+from avatar_model.arguments import choice
 from avatar_model.attributes import NAMES
-from avatar_model.checkpoint import WEIGHTS_FILE, fetch_checkpoint
+from avatar_model.checkpoint import UPSCALER_FOLDER, WEIGHTS_FILE, fetch_checkpoint
+from avatar_model.images import DEFAULT_CROP
 from avatar_model.pipeline import MAX_IMAGES, MAX_SEED
 
-from .frame import FRAME_SIZE, framed
+from .frame import frame_size, framed
 from .render_folder import RenderError, RenderFolder
 
 LAYOUT_VERSION = 1
@@ -46,6 +48,7 @@ def main(
     model: str = "assets/model",
     fix: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
     draw: Literal["data", "uniform"] = "data",
+    size: int | None = None,
     seed: int = 0,
     batch_size: int = 32,
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -59,6 +62,9 @@ def main(
         fix: NAME=VALUE (number or label) for an attribute that all avatars have; repeat it.
         draw: the other attributes come with the frequencies of the training data, or uniformly
             from the values that occur in it.
+        size: what the model is to draw, one of its sizes in pixels; by default its largest. Its
+            drawing lies in the middle of a picture as Cartoon Set's, 250 pixels wide for up to 64,
+            else 500 (``frame.py``).
         seed: of the first picture; the next has seed + 1, as in AvatarPipeline.
         batch_size: pictures drawn at once, 1..256. It belongs to the set: another one may change a
             few values in a million by one level.
@@ -73,19 +79,26 @@ def main(
     process = get_cpu_distributed_information()
     pipeline = _load(model, device, process.local_rank)
     fixed = _fixed(fix, pipeline.vocabulary)
+    size = pipeline.sizes[-1] if size is None else size
+    choice("size", size, pipeline.sizes)
     settings = {
         "layout": LAYOUT_VERSION,
-        "weights": _fingerprint(model),
+        "size": size,
+        "weights": _fingerprint(model, WEIGHTS_FILE),
         "fix": {name: value for name, value in fixed.items() if value != ANY},
         "draw": draw,
         "seed": seed,
         "batch_size": batch_size,
         "defaults": pipeline.defaults,
-        "frame_size": FRAME_SIZE,
+        "frame_size": frame_size(size),
+        "crop": pipeline.network.config.crop,
+        "upscaler": _upscaler(model, pipeline) if size > pipeline.sizes[0] else None,
         "device": pipeline.device.type,
     }
+    # Of a set that was started when a model had one stage and no other crop.
+    unsaid = {"size": pipeline.sizes[0], "crop": DEFAULT_CROP, "upscaler": None}
     folder = RenderFolder(out.expanduser())
-    folder.open(settings, pipeline.vocabulary)
+    folder.open(settings, pipeline.vocabulary, unsaid)
 
     present = folder.present()
     share = list(_share(count, batch_size, process.rank, process.world_size))
@@ -98,7 +111,7 @@ def main(
     with bar:
         for batch, wanted in zip(share, missing, strict=True):
             if wanted:
-                _render(pipeline, vocabulary, fixed, seed, batch, set(wanted), folder)
+                _render(pipeline, size, vocabulary, fixed, seed, batch, set(wanted), folder)
                 bar.update(len(wanted))
     seconds = time.monotonic() - started
     print(
@@ -111,6 +124,7 @@ def main(
 
 def _render(
     pipeline: AvatarPipeline,
+    size: int,
     vocabulary: Vocabulary,
     fixed: Mapping[str, int],
     seed: int,
@@ -125,10 +139,11 @@ def _render(
     """
     seeds = [seed + i for i in batch]
     rows = [vocabulary.draw(fixed, np.random.default_rng(s)) for s in seeds]
-    drawn = pipeline(rows, seed=[s % (MAX_SEED + 1) for s in seeds], output_type="np").images
+    seeds = [s % (MAX_SEED + 1) for s in seeds]
+    drawn = pipeline(rows, size=size, seed=seeds, output_type="np").images
     for index, row, pixels in zip(batch, rows, drawn, strict=True):
         if index in wanted:
-            [picture] = framed(pixels[None])
+            [picture] = framed(pixels[None], pipeline.network.config.crop)
             folder.write(index, _png(picture), [row[name] for name in NAMES])
 
 
@@ -175,9 +190,15 @@ def _uniform(vocabulary: Vocabulary) -> Vocabulary:
     return Vocabulary(vocabulary.labels, counts)
 
 
-def _fingerprint(model: str) -> str:
+def _upscaler(model: str, pipeline: AvatarPipeline) -> dict[str, object]:
+    """What of the second stage decides how a picture looks."""
+    weights = _fingerprint(model, f"{UPSCALER_FOLDER}/{WEIGHTS_FILE}")
+    return {"weights": weights, "defaults": pipeline.upscaler.defaults}
+
+
+def _fingerprint(model: str, file: str) -> str:
     """Of the weights, so that a set is not continued with a model that was trained further."""
-    weights = (fetch_checkpoint(model) / WEIGHTS_FILE).read_bytes()
+    weights = (fetch_checkpoint(model) / file).read_bytes()
     return hashlib.blake2b(weights, digest_size=16).hexdigest()
 
 

@@ -44,11 +44,14 @@ class RenderFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def open(self, settings: Mapping[str, Any], vocabulary: Vocabulary) -> None:
+    def open(
+        self, settings: Mapping[str, Any], vocabulary: Vocabulary, unsaid: Mapping[str, Any]
+    ) -> None:
         """Make the folder, or check that it was started with the same settings.
 
         Args:
             settings: everything that decides what a picture is, in JSON's types.
+            unsaid: some of them, with what they were in a folder that does not tell them.
 
         Raises:
             RenderError: it holds something else, or other settings.
@@ -62,7 +65,7 @@ class RenderFolder:
         except ValueError as error:
             raise RenderError(f"{self.path / SETTINGS_NAME} cannot be read: {error}") from None
         else:
-            self._refuse_others(before, mine)
+            self._refuse_others({**unsaid, **before}, mine)
             return
         for number in range(NUM_FOLDERS):
             (self.path / str(number)).mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ from avatar_model.images import on_white, psnr, to_model
 from avatar_model.network import AvatarNetwork
 from avatar_model.stage import Stage
 
+from .batches import noise_seed
 from .config import TrainConfig
 from .ema import PowerEma
 from .evaluation.draw import draw_avatars
@@ -180,7 +181,7 @@ class Trainer:
         started = time.monotonic()
         config = self.config
         pictures = self.training_data.pictures(self.step)
-        generator = torch.Generator(self.device).manual_seed((config.seed << 32) + self.step)
+        generator = torch.Generator(self.device).manual_seed(noise_seed(self.step, config.seed))
         draw = draw_batch(config, self.training_data.one_hot(self.step), generator).rows(self.own)
         total = torch.zeros((), device=self.device)
         parts = np.array_split(np.arange(len(pictures.images)), config.gradient_accumulation)

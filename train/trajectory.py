@@ -3,7 +3,8 @@
     python -m train.trajectory --model assets/model --steps 20 --out trajectory.gif
 
 The upper row is the noisy image x_t, the lower row what the model takes it for, its estimate of
-x_0. All 18 attributes determine the image, so a good model's estimate is nearly done at once.
+x_0. All 18 attributes determine the image, so a good model's estimate is nearly done at once. Of a
+model of two stages it is the base that is watched, which makes the small picture out of attributes.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def record(
     attributes: Mapping[str, object] | Sequence[Mapping[str, object]] | None = None,
     **options: object,
 ) -> Trajectory:
-    """Run the pipeline and keep every step.
+    """Run the pipeline's base and keep every step.
 
     Args:
         attributes, options: for the pipeline, such as ``num_images`` and ``seed``.
@@ -73,7 +74,7 @@ def record(
     Raises:
         ValueError: as the pipeline does.
     """
-    states, output = film.record(pipeline, attributes, **options)
+    states, output = film.record(pipeline, attributes, size=pipeline.sizes[0], **options)
     times = [state.t for state in states]
     alphas, _ = pipeline.denoiser.schedule(torch.tensor(times[:-1]))
     span, final = pipeline.network.config.pixel_range, on_white(output.images)
@@ -190,7 +191,7 @@ def main(
     for name, value, low in (("strip_columns", strip_columns, 2), ("scale", scale, 1)):
         if value is not None and value < low:
             raise ValueError(f"{name} must be at least {low}, not {value}")
-    pipeline = AvatarPipeline.from_pretrained(model)
+    pipeline = AvatarPipeline.from_pretrained(model, upscaler=False)
     trajectory = record(
         pipeline,
         attributes,

@@ -54,15 +54,22 @@ def film_html(frames: list[FilmFrame]) -> str:
     steps = "".join(
         '<label><input type="radio" name="frame">'
         f'<span class="paper">{_img(frame.noisy)}</span>'
-        f'<span class="paper">{_img(frame.estimate)}</span>{1 - frame.t:.0%}</label>'
+        f'<span class="paper">{_img(frame.estimate)}</span>{_caption(frame)}</label>'
         for frame in frames
     )
+    more = " At the end it is drawn again, larger." if frames[-1].stage == "upscaler" else ""
     return (
         '<div class="film"><div class="screen paper"><img alt="The avatar being drawn"></div><div>'
         '<button type="button" data-play>Play</button><p>Above, the noise on its way to a picture; '
-        "below, what the model at that moment takes it for.</p></div>"
+        f"below, what the model at that moment takes it for.{more}</p></div>"
         f'<fieldset class="frames" aria-label="Steps">{steps}</fieldset></div>'
     )
+
+
+def _caption(frame: FilmFrame) -> str:
+    """How far it is; and of which picture, if that is not the first one."""
+    again = f"<small>{frame.noisy.width} px</small>" if frame.stage == "upscaler" else ""
+    return f"{1 - frame.t:.0%}{again}"
 
 
 def _img(image: Image.Image) -> str:

@@ -1,11 +1,11 @@
-"""One batch: recipes that differ only in looks and seed, drawn together."""
+"""One batch: recipes that differ only in looks and seed, drawn together at one size."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
@@ -32,24 +32,42 @@ class Drawn:
     image: Image.Image
     values: dict[str, int]
 
+    @property
+    def num_bytes(self) -> int:
+        """What the picture takes in memory."""
+        return 4 * self.image.width * self.image.height
 
-def kind(recipe: Recipe) -> Hashable:
-    """Equal for recipes that can be in one batch."""
-    return recipe.num_inference_steps, recipe.guidance_scale, recipe.sampler
 
+class Wanted(NamedTuple):
+    """What is to be drawn; equal ones give equal pictures.
 
-def evaluations(recipe: Recipe) -> int:
-    """Of the network, for one image."""
-    return recipe.num_inference_steps * (1 if recipe.guidance_scale == 1 else 2)
+    Attributes:
+        recipe: of one image.
+        size: side in pixels, one of the pipeline's ``sizes``. No part of the recipe: that is the
+            same person whatever the size.
+    """
+
+    recipe: Recipe
+    size: int
+
+    @property
+    def kind(self) -> Hashable:
+        """Equal for what can be in one batch."""
+        recipe = self.recipe
+        return recipe.num_inference_steps, recipe.guidance_scale, recipe.sampler, self.size
 
 
 def draw_batch(
-    sample: Callable[..., AvatarOutput], recipes: Sequence[Recipe], after_step: Callable[[], None]
+    sample: Callable[..., AvatarOutput],
+    recipes: Sequence[Recipe],
+    size: int,
+    after_step: Callable[[], None],
 ) -> list[Drawn]:
     """Draw recipes of one image and one kind; in halves if memory is short.
 
     Args:
         sample: the pipeline, or what calls it.
+        size: side of the pictures.
         after_step: called after every step; what it raises ends the batch.
 
     Raises:
@@ -66,6 +84,7 @@ def draw_batch(
             num_inference_steps=recipes[0].num_inference_steps,
             guidance_scale=recipes[0].guidance_scale,
             sampler=recipes[0].sampler,
+            size=size,
             callback=callback,
         )
         return [Drawn(i, v) for i, v in zip(output.images, output.attributes, strict=True)]
@@ -80,7 +99,7 @@ def draw_batch(
     return [
         drawn
         for part in (recipes[:half], recipes[half:])
-        for drawn in draw_batch(sample, part, after_step)
+        for drawn in draw_batch(sample, part, size, after_step)
     ]
 
 

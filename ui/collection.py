@@ -11,7 +11,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from avatar_model import ANY
+from avatar_model import ANY, AvatarPipeline
 from avatar_model.animation import animate
 from avatar_model.attributes import NAMES
 
@@ -20,15 +20,17 @@ from .contact_sheets import MAX_SHEET, draw_contact_sheet
 from .drawing import Drawer, errors_as_sentences, random_seed
 from .memory import MAX_QUERY, Memory
 from .recipe import Recipe
+from .resizing import resize
 from .served_files import serve
-from .sheets import locked_looks, picture_address
+from .sheets import locked_looks, thumbnail_address
 from .studio import Studio
 
 MAX_SAVED = 24
 MORPH_FRAMES = 16
 """From one avatar to the next; as many as the page draws at once for anybody."""
 MAX_MORPHED = 4
-GIF_SCALE = 4
+MORPH_SIDE = 256
+"""Of a frame, in pixels."""
 
 
 def make_saved() -> gr.BrowserState:
@@ -48,7 +50,10 @@ def make_collection(
     """Lay the panel out. Returns the strip of saved avatars, which can be selected."""
     studio = drawer.studio
     strip = gr.HTML(
-        strip_html([]), apply_default_css=False, elem_id="saved", js_on_load=STRIP_SCRIPT
+        strip_html(studio.pipeline, []),
+        apply_default_css=False,
+        elem_id="saved",
+        js_on_load=STRIP_SCRIPT,
     )
     with gr.Row():
         morph = gr.Button("Morph between the saved", size="sm")
@@ -77,7 +82,7 @@ def make_collection(
     )
 
     def load(kept: Any) -> str:
-        return strip_html(_valid(studio, kept))
+        return strip_html(studio.pipeline, _valid(studio, kept))
 
     def show_morph(kept: Any) -> str:
         recipes = _valid(studio, kept)[-MAX_MORPHED:]
@@ -122,14 +127,14 @@ STRIP_SCRIPT = """element.addEventListener("click", (event) => {
 });"""
 
 
-def strip_html(recipes: list[Recipe]) -> str:
+def strip_html(pipeline: AvatarPipeline, recipes: list[Recipe]) -> str:
     """Buttons with the saved avatars; a click brings one back."""
     if not recipes:
         return "<p>Nothing saved yet: press Save below an avatar you like.</p>"
     return "".join(
         f'<button type="button" class="paper" data-recipe="{escape(r.query())}" '
         f'aria-label="Saved avatar {i}"><img loading="lazy" width="64" height="64" alt="" '
-        f'src="{escape(picture_address(r))}"></button>'
+        f'src="{escape(thumbnail_address(pipeline, r))}"></button>'
         for i, r in enumerate(recipes, start=1)
     )
 
@@ -143,6 +148,8 @@ def morph_frames(studio: Studio, recipes: list[Recipe]) -> list[Image.Image]:
         with studio.alone(current_client()) as tools:
             part = tools.morph(*looks, num_frames=MORPH_FRAMES, seed=recipes[0].seed)
         frames += part[1:] if frames else part
+    if frames[0].width > MORPH_SIDE:
+        frames = [resize(frame, MORPH_SIDE) for frame in frames]
     return frames
 
 
@@ -153,18 +160,21 @@ def drawn_looks(studio: Studio, recipe: Recipe) -> dict[str, int]:
 
 def morph_html(frames: list[Image.Image]) -> str:
     """The animation and links to it as two files; they stay on the server for an hour."""
-    files = {
-        kind: serve(animate(frames, kind, scale=GIF_SCALE, ping_pong=True), f"avatar-morph.{kind}")
-        for kind in ("webp", "gif")
-    }
+    scale = max(1, MORPH_SIDE // frames[0].width)
+    files = {}
+    for kind in ("webp", "gif"):
+        # Squares of one colour must stay so, and are smaller lossless anyway.
+        content = animate(frames, kind, scale=scale, ping_pong=True, lossless=scale > 1)
+        files[kind] = serve(content, f"avatar-morph.{kind}")
     addresses = {kind: escape(f"gradio_api/file={path}") for kind, path in files.items()}
     links = "".join(
         f'<a download href="{address}">Download {kind.upper()}</a>'
         for kind, address in addresses.items()
     )
     return (
-        f'<figure><div class="paper"><img alt="A morph between the saved avatars" width="256" '
-        f'height="256" src="{addresses["webp"]}"></div><figcaption>{links}</figcaption></figure>'
+        '<figure><div class="paper"><img alt="A morph between the saved avatars" '
+        f'width="{MORPH_SIDE}" height="{MORPH_SIDE}" src="{addresses["webp"]}"></div>'
+        f"<figcaption>{links}</figcaption></figure>"
     )
 
 

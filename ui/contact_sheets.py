@@ -11,11 +11,14 @@ from avatar_model.contact_sheet import contact_sheet
 
 from .drawing import Drawer
 from .recipe import MAX_IMAGES, Recipe
+from .resizing import resize
 from .studio import TIME_LIMIT, BusyError, too_long
 
 MAX_SHEET = 64
-SCALE = 2
-"""Side of an avatar's pixel on the sheet."""
+CELL = 256
+"""Side of an avatar on the sheet, in pixels, if it is drawn so large."""
+SMALL_CELL = 128
+"""Otherwise, where an avatar is drawn smaller than that."""
 
 
 def draw_contact_sheet(drawer: Drawer, recipe: Recipe, count: int) -> Image.Image:
@@ -35,4 +38,6 @@ def draw_contact_sheet(drawer: Drawer, recipe: Recipe, count: int) -> Image.Imag
             num_images=min(MAX_IMAGES, count - len(images)),
         )
         images += [avatar.image for avatar in drawer.draw(part).avatars]
-    return contact_sheet(images, scale=SCALE)
+    if images[0].width > CELL:
+        images = [resize(image, CELL) for image in images]
+    return contact_sheet(images, scale=max(1, SMALL_CELL // images[0].width))

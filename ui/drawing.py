@@ -29,6 +29,8 @@ LOOK_SECONDS = 0.25
 TELL_AFTER = 3.0
 """Seconds until somebody is told their place in the line."""
 
+THUMBNAIL_SIDE = 64
+"""Of one picture among several, in pixels."""
 MAX_VISITORS = 10_000
 """Whose turns are remembered."""
 
@@ -57,8 +59,17 @@ class Avatar:
 
     @cached_property
     def png(self) -> bytes:
-        """The picture as a PNG file that knows its recipe."""
-        return encode(self.image, FileOptions(size=64), self.recipe.values())
+        """The picture as it was drawn, as a PNG file that knows its recipe."""
+        return self.file(FileOptions(size=None))
+
+    @cached_property
+    def thumbnail(self) -> bytes:
+        """The picture small, as a PNG file."""
+        return self.file(FileOptions(size=THUMBNAIL_SIDE))
+
+    def file(self, options: FileOptions) -> bytes:
+        """The picture as a file that knows its recipe."""
+        return encode(self.image, options, self.recipe.values())
 
     @property
     def file_name(self) -> str:
@@ -102,6 +113,7 @@ class Drawer:
         visitor: str | None = None,
         turn: int | None = None,
         *,
+        size: int | None = None,
         preview: bool = False,
     ) -> Drawing:
         """Draw all images of a recipe.
@@ -110,6 +122,7 @@ class Drawer:
             visitor: whose earlier requests this one replaces.
             turn: which of two requests is the earlier one, if not the one that came in first; a
                 preview has none.
+            size: side of the pictures, one of the pipeline's ``sizes``. Default: the largest.
             preview: whether it gives way to a request that is none. The last preview of a slider
                 that was dragged can come in after what was asked for when it was let go.
 
@@ -126,8 +139,8 @@ class Drawer:
                     raise CancelledError
                 if visitor is not None and turn is not None:
                     self._take_turn(visitor, turn)
-                remembered = self.studio.remembers(asked)
-                futures = self.studio.submit_all(asked, urgent=True, client=current_client())
+                remembered = self.studio.remembers(asked, size)
+                futures = self.studio.submit_all(asked, size, urgent=True, client=current_client())
                 request = _Request(futures, preview)
                 if visitor is not None:
                     if before:
@@ -152,10 +165,11 @@ class Drawer:
                 self.studio.abandon(self._latest[visitor].futures)
 
     def preview(self, recipe: Recipe, visitor: str) -> Drawing:
-        """At once: the first image alone, unless all of them have been drawn before."""
-        if not self.studio.remembers([recipe.single(i) for i in range(recipe.num_images)]):
-            recipe = replace(recipe, num_images=1)
-        return self.draw(recipe, visitor, preview=True)
+        """At once: the first image alone and small, unless all of them have been drawn before."""
+        if self.studio.remembers([recipe.single(i) for i in range(recipe.num_images)]):
+            return self.draw(recipe, visitor, preview=True)
+        recipe = replace(recipe, num_images=1)
+        return self.draw(recipe, visitor, size=self.studio.pipeline.sizes[0], preview=True)
 
     def _take_turn(self, visitor: str, turn: int) -> None:
         if turn < self._turns.get(visitor, turn):

@@ -20,6 +20,7 @@ from avatar_model.samplers import SAMPLERS
 
 from .contact_sheets import MAX_SHEET, draw_contact_sheet
 from .drawing import Avatar, Drawer, errors_as_sentences, random_seed
+from .picture_files import SIZES, FileOptions
 from .recipe import Recipe
 from .served_files import serve
 
@@ -30,19 +31,25 @@ def make_generate(drawer: Drawer) -> Callable[..., Answer]:
     """The function behind ``/generate``."""
 
     def generate(**given: Any) -> Answer:
-        """Draw avatars: 64x64 PNG files with a transparent background.
+        """Draw avatars: square PNG files with a transparent background.
 
         Every attribute takes a label, a number or "Any", which draws it at random. Image i uses
-        seed + i; without a seed it is random. Returns the files and, for each, its "seed" and its
-        complete "attributes" (labels) and "values" (numbers): send either of these back with the
-        seed to get the same picture.
+        seed + i; without a seed it is random. Size is the side of the pictures in pixels; by
+        default they are as large as the model draws them, DRAWN. Returns the files and, for each,
+        its "seed" and its complete "attributes" (labels) and "values" (numbers): send either of
+        these back with the seed to get the same picture.
         """
         with errors_as_sentences():
-            avatars = drawer.draw(_recipe(drawer, given)).avatars
-            files = [_file(avatar.png, avatar.file_name) for avatar in avatars]
+            options = FileOptions(size=given.pop("size"))
+            recipe = _recipe(drawer, given)
+            avatars = drawer.draw(recipe, size=options.drawn_size(sizes)).avatars
+            files = [_file(avatar.file(options), avatar.file_name) for avatar in avatars]
         return files, [_describe(avatar) for avatar in avatars]
 
-    return _with_parameters(drawer, generate, Answer, ("num_images", 1, int))
+    sizes = drawer.studio.pipeline.sizes
+    generate.__doc__ = generate.__doc__.replace("DRAWN", str(sizes[-1]))
+    own = ("num_images", 1, int), ("size", None, Literal[SIZES] | None)
+    return _with_parameters(drawer, generate, Answer, *own)
 
 
 def make_sheet(drawer: Drawer) -> Callable[..., FileData]:
@@ -94,7 +101,7 @@ def _recipe(drawer: Drawer, given: dict[str, Any]) -> Recipe:
 
 
 def _with_parameters(
-    drawer: Drawer, function: Callable[..., Any], returns: Any, last: tuple[str, Any, Any]
+    drawer: Drawer, function: Callable[..., Any], returns: Any, *own: tuple[str, Any, Any]
 ) -> Callable[..., Any]:
     """``function`` with a parameter for every attribute and setting, as Gradio reads them.
 
@@ -102,7 +109,7 @@ def _with_parameters(
     ``ATTRIBUTES`` and the model's own defaults.
 
     Args:
-        last: name, default and type of a further parameter.
+        own: name, default and type of each further parameter.
     """
     pipeline = drawer.studio.pipeline
     defaults = pipeline.defaults
@@ -112,7 +119,7 @@ def _with_parameters(
         ("num_inference_steps", defaults["num_inference_steps"], int),
         ("sampler", defaults["sampler"], Literal[tuple(SAMPLERS)]),
         ("seed", None, int | None),
-        last,
+        *own,
     ]
     signature = inspect.Signature(
         [

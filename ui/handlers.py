@@ -227,7 +227,7 @@ class Handlers:
             views.sheet: gr.HTML(
                 options=look_sheet(self.pipeline, memory.open, avatar.recipe, chosen)
             ),
-            views.guidance: gr.HTML(options=guidance_sheet(avatar.recipe)),
+            views.guidance: gr.HTML(options=guidance_sheet(self.pipeline, avatar.recipe)),
             views.memory: memory.to_json(),
             views.undo: gr.update(interactive=bool(memory.past)),
             views.redo: gr.update(interactive=bool(memory.future)),

@@ -10,16 +10,15 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape, unescape
 
-import numpy as np
-import vtracer
-from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageColor, ImageDraw
 
-from avatar_model.images import to_pil
+from .outlines import trace
+from .resizing import resize
 
 FORMATS = ("png", "webp", "svg")
 SIZES = (64, 256, 512, 1024)
@@ -45,8 +44,9 @@ class FileOptions:
 
     Attributes:
         format: one of ``FORMATS``.
-        size: one of ``SIZES``, the side in pixels; of an SVG, its nominal width and height.
-        style: how 64 pixels become more: "smooth" or "crisp" (every pixel a square). An SVG is
+        size: one of ``SIZES``, the side in pixels; of an SVG, its nominal width and height. None
+            is the picture's own.
+        style: how few pixels become more: "smooth" or "crisp" (every pixel a square). An SVG is
             drawn from outlines and has no style.
         background: None (transparent) or a colour, kept as "#rrggbb"; "#rgb" and the
             "rgba(r, g, b, 1)" of Gradio's ColorPicker are understood.
@@ -57,19 +57,30 @@ class FileOptions:
     """
 
     format: str = "png"
-    size: int = 512
+    size: int | None = 512
     style: str = "smooth"
     background: str | None = None
     shape: str = "square"
 
     def __post_init__(self) -> None:
         _check("format", self.format, FORMATS)
-        _check("size", self.size, SIZES)
+        if self.size is not None:
+            _check("size", self.size, SIZES)
         _check("style", self.style, STYLES)
         _check("shape", self.shape, SHAPES)
         if self.background is not None:
             # The only way to set a field of a frozen dataclass.
             object.__setattr__(self, "background", _hex_colour(self.background))
+
+    def drawn_size(self, sizes: Sequence[int]) -> int:
+        """From which picture the file is made: the smallest or the largest that a model draws.
+
+        Args:
+            sizes: sides of the pictures that it can draw, ascending.
+        """
+        if self.format == "svg" or self.size is None:
+            return sizes[-1]
+        return sizes[0] if self.style == "crisp" or self.size <= sizes[0] else sizes[-1]
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> FileOptions:
@@ -123,12 +134,12 @@ def encode(
     """The content of the file.
 
     Args:
-        image: an avatar as the pipeline draws it: 64x64, mode RGBA.
+        image: an avatar as the pipeline draws it, square, mode RGBA.
         options: what kind of file.
         recipe: stored in the file; must survive JSON. ``read_recipe`` finds it again.
 
     Raises:
-        ValueError: an image of another size or mode, or a recipe that JSON cannot hold or that is
+        ValueError: an image of another shape or mode, or a recipe that JSON cannot hold or that is
             longer than ``MAX_RECIPE``.
         TypeError: a recipe with something in it that JSON has no word for.
     """
@@ -142,34 +153,15 @@ def encode(
     if options.format == "svg":
         return _svg(image, options, text).encode()
 
-    picture = enlarge(image, options.size, options.style)
+    picture = resize(image, options.size or image.width, options.style)
     if options.background:
         plain = Image.new("RGBA", picture.size, options.background)
         picture = Image.alpha_composite(plain, picture)
     if options.shape == "circle":
-        picture.putalpha(ImageChops.multiply(picture.getchannel("A"), _disc(options.size)))
+        picture.putalpha(ImageChops.multiply(picture.getchannel("A"), _disc(picture.width)))
     elif options.background:
         picture = picture.convert("RGB")
     return _png(picture, text) if options.format == "png" else _webp(picture, options, text)
-
-
-def enlarge(image: Image.Image, size: int, style: str) -> Image.Image:
-    """A square RGBA picture at ``size`` x ``size`` pixels, mode RGBA; see ``FileOptions.style``.
-
-    Smooth is bicubic, sharpened by an unsharp mask about as wide as one old pixel: plain bicubic
-    and Lanczos look out of focus beyond 4x, and cartoons have no texture that sharpening could
-    harm. All in premultiplied alpha, so that transparent pixels lend no colour to the edge.
-    """
-    if size == image.width:
-        return image.copy()
-    if style == "crisp":
-        return image.resize((size, size), Image.Resampling.NEAREST)
-    scale = size / image.width
-    large = image.convert("RGBa").resize((size, size), Image.Resampling.BICUBIC)
-    sharpen = ImageFilter.UnsharpMask(radius=0.6 * scale, percent=100, threshold=0)
-    # Pillow filters no "RGBa" as a whole.
-    channels = [channel.filter(sharpen) for channel in large.split()]
-    return to_pil(np.dstack([np.asarray(channel) for channel in channels]))
 
 
 def _disc(size: int) -> Image.Image:
@@ -202,23 +194,14 @@ def _webp(picture: Image.Image, options: FileOptions, recipe: str | None) -> byt
     return out.getvalue()
 
 
-TRACE_SCALE = 5
-"""Outlines are found in the avatar enlarged so much: finer makes bigger files, coarser kinks."""
-PALETTE_SIZE = 24
-SAME_COLOUR = 10
-DISTINCT_COLOUR = 36
-"""Distances in RGB, 0..441: up to the first, colours are one fill and its noise; a fill nearer to
-a more common one than the second would only make bands along edges."""
-
-
 def _svg(image: Image.Image, options: FileOptions, recipe: str | None) -> str:
-    side = TRACE_SCALE * image.width
-    paths = _outlines(image)
+    size = options.size or image.width
+    side, paths = trace(image)
     shape = f'<rect width="{side}" height="{side}"'
     if options.shape == "circle":
         shape = f'<circle cx="{side / 2:g}" cy="{side / 2:g}" r="{side / 2:g}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{options.size}" height="{options.size}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" '
         f'viewBox="0 0 {side} {side}">'
     ]
     if recipe is not None:
@@ -233,63 +216,6 @@ def _svg(image: Image.Image, options: FileOptions, recipe: str | None) -> str:
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _outlines(image: Image.Image) -> list[str]:
-    """The avatar's areas of one colour as ``<path>`` elements, the lowest first.
-
-    vtracer alone merges skin and hair or, told not to, writes 200 kB of bands where antialiasing
-    mixed two colours. So it is given few colours, each of them flat and far from the others.
-    """
-    palette = _palette(image)
-    if not len(palette):
-        return []
-    side = TRACE_SCALE * image.width
-    large = np.asarray(enlarge(image, side, "smooth")).astype(np.float32)
-    opaque = large[..., 3] >= 128  # an outline is either there or not
-    nearest = _distances(large[..., :3][opaque], palette).argmin(axis=1)
-    # vtracer only heeds transparency when enough of the picture has it: a border always does.
-    flat = np.zeros((side + 2, side + 2, 4), dtype=np.uint8)
-    flat[1:-1, 1:-1][opaque, :3] = palette.round()[nearest]
-    flat[1:-1, 1:-1, 3] = np.where(opaque, 255, 0)
-    png = io.BytesIO()
-    Image.fromarray(flat).save(png, "PNG", compress_level=1)
-    traced = vtracer.convert_raw_image_to_svg(
-        png.getvalue(),
-        img_format="png",
-        colormode="color",
-        hierarchical="stacked",  # areas lie on each other, so no gaps show between them
-        mode="polygon",  # at this scale as smooth as splines, in half the bytes
-        filter_speckle=TRACE_SCALE,  # nothing smaller than a pixel of the avatar
-        color_precision=8,
-        layer_difference=0,
-        path_precision=0,
-    )
-    border = re.compile(r"translate\((-?\d+),(-?\d+)\)")
-    return [
-        border.sub(lambda m: f"translate({int(m[1]) - 1},{int(m[2]) - 1})", path).replace(" L", " ")
-        for path in re.findall(r"<path[^>]*>", traced)
-    ]
-
-
-def _palette(image: Image.Image) -> np.ndarray:
-    """The fills of an avatar, the most common first: float32 [K, 3], K <= ``PALETTE_SIZE``."""
-    pixels = np.asarray(image).reshape(-1, 4)
-    colours = pixels[pixels[:, 3] >= 128, :3].astype(np.float32)
-    distances = _distances(colours, colours)
-    alike = distances < SAME_COLOUR**2
-    left, popularity = np.ones(len(colours), dtype=bool), alike.sum(axis=1)
-    palette = []
-    while left.any() and len(palette) < PALETTE_SIZE:
-        best = int((popularity * left).argmax())
-        palette.append(colours[alike[best]].mean(axis=0))
-        left &= distances[best] >= DISTINCT_COLOUR**2
-    return np.array(palette, dtype=np.float32).reshape(-1, 3)
-
-
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Squared, of float32 [N, 3] and [M, 3]: [N, M]."""
-    return (a**2).sum(axis=1)[:, None] - 2 * a @ b.T + (b**2).sum(axis=1)
 
 
 def read_recipe(content: bytes) -> dict[str, Any] | None:

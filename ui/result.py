@@ -1,21 +1,20 @@
 """A drawing as HTML: the picked avatar large, the others as thumbnails below it.
 
 Plain radio buttons do the picking, in CSS: no round trip, and the arrow keys work. Pictures are
-data URIs, so the server keeps no file.
+data URIs, so the server keeps no file; all of them as one file are at an address
+(``ui/routes.py``).
 """
 
 from __future__ import annotations
 
 import base64
-import io
 import os
-import zipfile
 from html import escape
 
 from avatar_model import ATTRIBUTES
 from avatar_model.attributes import GROUPS
 
-from .drawing import Avatar, Drawing
+from .drawing import THUMBNAIL_SIDE, Avatar, Drawing
 from .sheets import picture_address
 
 ALT_NAMES = ("hair", "hair_color", "facial_hair", "glasses", "face_color", "eye_color")
@@ -38,7 +37,7 @@ def result_html(drawing: Drawing, picked: int = 0) -> str:
         picked: which avatar is shown large.
     """
     avatars = drawing.avatars
-    archive = _archive_link(avatars) if len(avatars) > 1 else ""
+    archive = _archive_link(drawing) if len(avatars) > 1 else ""
     parts = []
     for i, avatar in enumerate(avatars):
         if len(avatars) > 1:
@@ -65,7 +64,7 @@ def _thumbnail(avatar: Avatar, index: int, count: int, picked: bool) -> str:
     return (
         f'<input type="radio" name="avatar" id="avatar-{index}" value="{index}"{checked}'
         f' aria-label="Avatar {index + 1} of {count}">'
-        f'<label for="avatar-{index}" class="paper">{_img(avatar, "")}</label>'
+        f'<label for="avatar-{index}" class="paper">{_img(avatar.thumbnail)}</label>'
     )
 
 
@@ -73,7 +72,7 @@ def _large(avatar: Avatar, archive: str) -> str:
     address = f"{picture_address(avatar.recipe, DOWNLOAD_SIZE)}&download=1"
     return (
         f'<figure data-recipe="{escape(avatar.recipe.query())}"><div class="paper">'
-        f"{_img(avatar, _alt(avatar))}</div><figcaption>"
+        f"{_img(avatar.png, avatar.image.width, _alt(avatar))}</div><figcaption>"
         f'<a download href="{escape(address)}" title="{DOWNLOAD_SIZE} pixels">Download PNG</a>'
         f"{archive}"
         '<button type="button" data-copy title="A link that draws this again">Copy link</button>'
@@ -110,21 +109,12 @@ def _alt(avatar: Avatar) -> str:
     return "Avatar. " + "; ".join(f"{titles[name]}: {avatar.labels[name]}" for name in ALT_NAMES)
 
 
-def _img(avatar: Avatar, alt: str) -> str:
-    width, height = avatar.image.size
-    source = _uri(avatar.png, "image/png")
-    return f'<img alt="{escape(alt)}" width="{width}" height="{height}" src="{source}">'
+def _img(png: bytes, side: int = THUMBNAIL_SIDE, alt: str = "") -> str:
+    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    return f'<img alt="{escape(alt)}" width="{side}" height="{side}" src="{source}">'
 
 
-def _archive_link(avatars: list[Avatar]) -> str:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        for avatar in avatars:
-            file.writestr(avatar.file_name, avatar.png)
-    name = f"avatars-{avatars[0].recipe.seed}.zip"
-    source = _uri(archive.getvalue(), "application/zip")
-    return f'<a download="{name}" href="{source}">All {len(avatars)} (ZIP, 64 px)</a>'
-
-
-def _uri(content: bytes, mime_type: str) -> str:
-    return f"data:{mime_type};base64,{base64.b64encode(content).decode()}"
+def _archive_link(drawing: Drawing) -> str:
+    address = escape(f"avatars.zip?{drawing.recipe.query()}")
+    count, side = len(drawing.avatars), drawing.avatars[0].image.width
+    return f'<a download href="{address}">All {count} (ZIP, {side} px)</a>'

@@ -1,4 +1,5 @@
-"""Plain addresses: ``/avatar.png?hair=12&seed=7`` is a picture, ``/health`` how the page is.
+"""Plain addresses: ``/avatar.png?hair=12&seed=7`` is a picture, ``/avatars.zip`` several,
+``/health`` how the page is.
 
 The thumbnails of the page are such pictures, so the browser loads those in sight first, keeps
 them, and a page closed half-way asks for no more.
@@ -7,7 +8,10 @@ them, and a page closed half-way asks for no more.
 from __future__ import annotations
 
 import asyncio
+import io
 import time
+import zipfile
+from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from importlib.metadata import version
 
@@ -22,6 +26,7 @@ from .picture_files import FileOptions, encode, mime_type
 from .recipe import Recipe
 from .studio import TIME_LIMIT, BusyError, Drawn, Studio, too_long
 
+Answer = Callable[[Request], Awaitable[Response]]
 OPTIONS = ("size", "style", "background", "shape")
 KEEP_SECONDS = 86_400
 ENCODERS = 2
@@ -36,42 +41,42 @@ def make_routes(studio: Studio, model: str) -> list[Route]:
     """The routes, for the server's own."""
 
     async def avatar(request: Request) -> Response:
-        """A picture, or one sentence as JSON with status 400, 500, or 503 when busy."""
+        """A picture."""
         query = dict(request.query_params)
-        try:
-            options = FileOptions.parse(
-                {"format": request.path_params["format"]}
-                | {name: query.pop(name) for name in OPTIONS if name in query}
+        options = FileOptions.parse(
+            {"format": request.path_params["format"]}
+            | {name: query.pop(name) for name in OPTIONS if name in query}
+        )
+        save = query.pop("download", None)
+        recipe = Recipe.parse(studio.pipeline, query)
+        if recipe.num_images != 1:
+            raise ValueError("an address is one picture: num_images must be 1")
+        (content,) = await files([recipe], options, request)
+        name = f"avatar-{recipe.seed}.{options.format}" if save is not None else ""
+        return _file(content, mime_type(options), name)
+
+    async def archive(request: Request) -> Response:
+        """All pictures of a recipe as PNG files in a ZIP file."""
+        recipe = Recipe.parse(studio.pipeline, request.query_params)
+        recipes = [recipe.single(i) for i in range(recipe.num_images)]
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as file:
+            pictures = await files(recipes, FileOptions(size=None), request)
+            for one, picture in zip(recipes, pictures, strict=True):
+                file.writestr(f"avatar-{one.seed}.png", picture)
+        return _file(content.getvalue(), "application/zip", f"avatars-{recipe.seed}.zip")
+
+    async def files(recipes: list[Recipe], options: FileOptions, request: Request) -> list[bytes]:
+        """Drawn, and each as a file that knows its recipe."""
+        size = options.drawn_size(studio.pipeline.sizes)
+        pictures = await _drawn(studio, recipes, size, request)
+        loop = asyncio.get_running_loop()
+        return [
+            await loop.run_in_executor(
+                encoders, encode, drawn.image, options, recipe.single(0, drawn.values).values()
             )
-            save = query.pop("download", None)
-            recipe = Recipe.parse(studio.pipeline, query)
-            if recipe.num_images != 1:
-                raise ValueError("an address is one picture: num_images must be 1")
-            drawn = await _drawn(studio, recipe, request)
-            complete = recipe.single(0, drawn.values)
-            content = await asyncio.get_running_loop().run_in_executor(
-                encoders, encode, drawn.image, options, complete.values()
-            )
-        except gr.Error as error:  # ZeroGPU has none to lend, and says so to a visitor
-            return _sentence(error.message, 503)
-        except ValueError as error:
-            return _sentence(str(error), 400)
-        except BusyError as error:
-            return _sentence(str(error), 503)
-        except _GoneError:
-            return Response(status_code=499)
-        except Exception:
-            logger.exception("drawing failed")
-            return _sentence("something went wrong while drawing", 500)
-        headers = {
-            "Cache-Control": f"public, max-age={KEEP_SECONDS}",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-        }
-        if save is not None:
-            name = f"avatar-{recipe.seed}.{options.format}"
-            headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        return Response(content, media_type=mime_type(options), headers=headers)
+            for recipe, drawn in zip(recipes, pictures, strict=True)
+        ]
 
     async def health(request: Request) -> Response:
         """What runs here and how much waits; status 503 if nothing is drawn any more."""
@@ -80,7 +85,9 @@ def make_routes(studio: Studio, model: str) -> list[Route]:
             {
                 "status": "ok" if studio.alive else "the sampler has stopped",
                 "model": model,
+                "sizes": pipeline.sizes,
                 "backend": pipeline.backend,
+                "upscaler_backend": pipeline.upscaler and pipeline.upscaler.backend,
                 "device": str(pipeline.device),
                 "waiting": studio.waiting,
                 "drawn": studio.drawn,
@@ -93,15 +100,37 @@ def make_routes(studio: Studio, model: str) -> list[Route]:
     started = time.monotonic()
     encoders = ThreadPoolExecutor(ENCODERS, "encode")
     return [
-        Route("/avatar.{format:str}", avatar, methods=["GET"]),
+        Route("/avatar.{format:str}", _or_sentence(avatar), methods=["GET"]),
+        Route("/avatars.zip", _or_sentence(archive), methods=["GET"]),
         Route("/health", health, methods=["GET"]),
     ]
 
 
-async def _drawn(studio: Studio, recipe: Recipe, request: Request) -> Drawn:
-    """The avatar, unless the client hangs up first."""
-    future = studio.submit(recipe, client=client_of(request))
-    waiting = asyncio.wrap_future(future)
+def _or_sentence(answer: Answer) -> Answer:
+    """Without an answer there is one sentence as JSON: status 400, 500, or 503 when busy."""
+
+    async def answer_or_sentence(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except gr.Error as error:  # ZeroGPU has none to lend, and says so to a visitor
+            return _sentence(error.message, 503)
+        except ValueError as error:
+            return _sentence(str(error), 400)
+        except BusyError as error:
+            return _sentence(str(error), 503)
+        except _GoneError:
+            return Response(status_code=499)
+        except Exception:
+            logger.exception("drawing failed")
+            return _sentence("something went wrong while drawing", 500)
+
+    return answer_or_sentence
+
+
+async def _drawn(studio: Studio, recipes: list[Recipe], size: int, request: Request) -> list[Drawn]:
+    """The avatars, unless the client hangs up first."""
+    futures = studio.submit_all(recipes, size, client=client_of(request))
+    waiting = asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
     deadline = time.monotonic() + TIME_LIMIT
     try:
         while not (await asyncio.wait([waiting], timeout=LOOK_SECONDS))[0]:
@@ -109,11 +138,27 @@ async def _drawn(studio: Studio, recipe: Recipe, request: Request) -> Drawn:
                 raise _GoneError
             if time.monotonic() > deadline:
                 raise BusyError(too_long())
-        return waiting.result()
+        drawn = waiting.result()
+        for error in drawn:
+            if isinstance(error, BaseException):
+                raise error
+        return drawn
     except (CancelledError, asyncio.CancelledError) as error:
         raise _GoneError from error
     finally:
-        studio.abandon([future])
+        studio.abandon(futures)
+
+
+def _file(content: bytes, media_type: str, name: str) -> Response:
+    """A file, to be saved under its name if it has one."""
+    headers = {
+        "Cache-Control": f"public, max-age={KEEP_SECONDS}",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    }
+    if name:
+        headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return Response(content, media_type=media_type, headers=headers)
 
 
 def _sentence(text: str, status: int) -> Response:

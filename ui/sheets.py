@@ -16,6 +16,11 @@ from .recipe import Recipe
 
 GUIDANCE_SCALES = range(10)
 """The blog's."""
+FEW = 16
+"""Up to so many thumbnails are drawn large, in which brows can be told apart. All 111 hair styles
+would take long, and can be without."""
+LARGE_THUMBNAIL = (256, "webp")
+"""Sharp also where a sheet looks closer; as WebP a third of the bytes of a PNG."""
 LOCK = (
     '<svg viewBox="0 0 16 16" aria-hidden="true"><rect x="3" y="7" width="10" height="7" rx="1.5"/>'
     '<path d="M5 7V5a3 3 0 0 1 6 0v2" fill="none" stroke="currentColor" stroke-width="1.6"/></svg>'
@@ -72,16 +77,17 @@ def look_sheet(pipeline: AvatarPipeline, name: str, recipe: Recipe, chosen: int)
     """
     a = attribute(name)
     drawn = recipe.named_looks[name] if chosen == ANY else None
+    offered = pipeline.vocabulary.offered(name)
     options = "".join(
         _option(
             name,
-            recipe.with_value(name, value),
+            thumbnail_address(pipeline, recipe.with_value(name, value), len(offered)),
             value,
             f"{label}, drawn at random" if value == drawn else label,
             value == chosen,
             mark="drawn" if value == drawn else "",
         )
-        for label, value in pipeline.vocabulary.offered(name)
+        for label, value in offered
     )
     checked = " checked" if chosen == ANY else ""
     return (
@@ -92,12 +98,12 @@ def look_sheet(pipeline: AvatarPipeline, name: str, recipe: Recipe, chosen: int)
     )
 
 
-def guidance_sheet(recipe: Recipe) -> str:
+def guidance_sheet(pipeline: AvatarPipeline, recipe: Recipe) -> str:
     """The avatar of ``recipe`` at each of the blog's guidance scales."""
     options = "".join(
         _option(
             "guidance_scale",
-            recipe.with_value("guidance_scale", float(scale)),
+            thumbnail_address(pipeline, recipe.with_value("guidance_scale", float(scale))),
             scale,
             f"Guidance scale {scale}",
             scale == recipe.guidance_scale,
@@ -113,7 +119,7 @@ def guidance_sheet(recipe: Recipe) -> str:
 
 def _option(
     name: str,
-    recipe: Recipe,
+    address: str,
     value: int,
     label: str,
     checked: bool,
@@ -127,7 +133,7 @@ def _option(
         f'<input type="radio" name="sheet-{name}" value="{value}" '
         f'aria-label="{label}"{" checked" if checked else ""}>'
         f'<span class="paper"><img loading="lazy" width="64" height="64" alt="" '
-        f'src="{escape(picture_address(recipe))}"></span>{caption}</label>'
+        f'src="{escape(address)}"></span>{caption}</label>'
     )
 
 
@@ -136,6 +142,13 @@ def locked_looks(locked: Any) -> list[str]:
     return [name for name in NAMES if name in locked] if isinstance(locked, list) else []
 
 
-def picture_address(recipe: Recipe, size: int = 64) -> str:
-    """Where ``ui/routes.py`` serves a recipe, relative to the page; by default as a thumbnail."""
-    return f"avatar.png?{recipe.query()}&size={size}"
+def thumbnail_address(pipeline: AvatarPipeline, recipe: Recipe, count: int = 1) -> str:
+    """Where a recipe is served as one of ``count`` thumbnails."""
+    if len(pipeline.sizes) == 1 or count > FEW:
+        return picture_address(recipe, 64)
+    return picture_address(recipe, *LARGE_THUMBNAIL)
+
+
+def picture_address(recipe: Recipe, size: int, format: str = "png") -> str:
+    """Where ``ui/routes.py`` serves a recipe, relative to the page."""
+    return f"avatar.{format}?{recipe.query()}&size={size}"

@@ -55,7 +55,7 @@ def find_recipe(pipeline: AvatarPipeline, content: bytes) -> Found:
         return Found(recipe, notes, {})
     try:
         with Image.open(io.BytesIO(content)) as image:
-            seen = read_attributes(image, _classifier())
+            seen = read_attributes(image, _classifier(), pipeline.network.config.crop)
     except UnidentifiedImageError as error:
         raise ValueError("this file is not a picture") from error
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:

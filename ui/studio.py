@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -22,17 +21,17 @@ from typing import Any
 from avatar_model import AvatarPipeline
 
 from .batch import Drawn as Drawn
-from .batch import draw_batch, evaluations, kind
+from .batch import Wanted, draw_batch
 from .line import Line
+from .pace import Pace
 from .recipe import MAX_IMAGES, Recipe
+from .remembered import Remembered
 from .zero_gpu import Tools, tools_of
 
 MAX_WAITING = 512
 """Avatars. A sheet of all hair styles asks for 111 at once; a browser for six at a time."""
 MAX_PER_CLIENT = 256
 """Of these, for one address: half the line, and several people may share it."""
-REMEMBERED = 1024
-"""Avatars, 16 kB each."""
 BATCH_SECONDS = 0.25
 """A batch cannot be interrupted for somebody new, so it is made no longer than this, if it can."""
 TIME_LIMIT = 60.0
@@ -47,7 +46,7 @@ class BusyError(Exception):
 
 @dataclass(eq=False)
 class _Job:
-    """An avatar that is waited for; without a recipe, somebody who wants the tools alone.
+    """An avatar that is waited for; if none is wanted, somebody who wants the tools alone.
 
     Attributes:
         futures: of all who have asked for it; it is abandoned when all are cancelled.
@@ -56,7 +55,7 @@ class _Job:
         context: of who asked first; ZeroGPU charges the visitor that it finds in there.
     """
 
-    recipe: Recipe | None
+    wanted: Wanted | None
     client: str
     urgent: bool
     futures: list[Future[Any]]
@@ -67,8 +66,8 @@ class _Job:
 
     @property
     def kind(self) -> Hashable:
-        """Of the recipe; the tools are handed to one at a time."""
-        return id(self) if self.recipe is None else kind(self.recipe)
+        """Of what is wanted; the tools are handed to one at a time."""
+        return id(self) if self.wanted is None else self.wanted.kind
 
     @property
     def abandoned(self) -> bool:
@@ -95,10 +94,10 @@ class Studio:
         self.max_per_client = max_per_client
         self.drawn = 0
         self._line: Line[_Job] = Line()
-        self._jobs: dict[Recipe, _Job] = {}  # waiting or being drawn
-        self._finished: OrderedDict[Recipe, Drawn] = OrderedDict()
+        self._jobs: dict[Wanted, _Job] = {}  # waiting or being drawn
+        self._finished = Remembered()
         self._lock = threading.Condition()  # for all of the above
-        self._pace = 0.05  # seconds per image and evaluation of the network, lately
+        self._pace = Pace(pipeline)
         self._worker = threading.Thread(target=self._work, name="studio", daemon=True)
         self._worker.start()
 
@@ -112,12 +111,19 @@ class Studio:
         """Avatars asked for and not yet drawn."""
         return len(self._jobs)
 
-    def submit(self, recipe: Recipe, *, urgent: bool = False, client: str = "") -> Future[Drawn]:
+    def submit(
+        self, recipe: Recipe, size: int | None = None, *, urgent: bool = False, client: str = ""
+    ) -> Future[Drawn]:
         """Ask for one avatar; see ``submit_all``."""
-        return self.submit_all([recipe], urgent=urgent, client=client)[0]
+        return self.submit_all([recipe], size, urgent=urgent, client=client)[0]
 
     def submit_all(
-        self, recipes: Sequence[Recipe], *, urgent: bool = False, client: str = ""
+        self,
+        recipes: Sequence[Recipe],
+        size: int | None = None,
+        *,
+        urgent: bool = False,
+        client: str = "",
     ) -> list[Future[Drawn]]:
         """Ask for several avatars: all or none of them.
 
@@ -125,23 +131,26 @@ class Studio:
 
         Args:
             recipes: with ``num_images`` 1.
+            size: side of the pictures, one of the pipeline's ``sizes``. Default: the largest.
             urgent: before those that are not, such as the thumbnails of a sheet.
             client: who asks; clients take turns.
 
         Raises:
             BusyError: too many wait.
         """
+        asked = self._wanted(recipes, size)
         with self._lock:
-            new = {r for r in recipes if r not in self._finished and r not in self._jobs}
+            new = {w for w in asked if w not in self._finished and w not in self._jobs}
             self._check_room(len(new), client)
-            futures = [self._submit(recipe, urgent, client) for recipe in recipes]
+            futures = [self._submit(wanted, urgent, client) for wanted in asked]
             self._lock.notify()
         return futures
 
-    def remembers(self, recipes: Sequence[Recipe]) -> bool:
+    def remembers(self, recipes: Sequence[Recipe], size: int | None = None) -> bool:
         """Whether all of these were drawn lately and need not be drawn again."""
+        asked = self._wanted(recipes, size)
         with self._lock:
-            return all(recipe in self._finished for recipe in recipes)
+            return all(wanted in self._finished for wanted in asked)
 
     def place(self, futures: Sequence[Future[Drawn]]) -> tuple[int, float]:
         """How many avatars are drawn before the last of these, and about how many seconds go by."""
@@ -162,7 +171,7 @@ class Studio:
                     future.set_running_or_notify_cancel()  # or ``wait`` would not see it
             for job in [j for j in self._jobs.values() if j.standing and j.abandoned]:
                 self._line.remove(job)
-                del self._jobs[job.recipe]
+                del self._jobs[job.wanted]
 
     @contextmanager
     def alone(self, client: str = "") -> Iterator[Tools]:
@@ -192,6 +201,9 @@ class Studio:
             turn.cancel()
             job.released.set()
 
+    def _wanted(self, recipes: Sequence[Recipe], size: int | None) -> list[Wanted]:
+        return [Wanted(recipe, size or self.pipeline.sizes[-1]) for recipe in recipes]
+
     def _check_room(self, new: int, client: str) -> None:
         if not new:
             return
@@ -203,30 +215,29 @@ class Studio:
                 "seconds; please try again then"
             )
 
-    def _submit(self, recipe: Recipe, urgent: bool, client: str) -> Future[Drawn]:
+    def _submit(self, wanted: Wanted, urgent: bool, client: str) -> Future[Drawn]:
         future: Future[Drawn] = Future()
-        if recipe in self._finished:
-            self._finished.move_to_end(recipe)
-            future.set_result(self._finished[recipe])
-        elif (job := self._jobs.get(recipe)) is not None:
+        if (drawn := self._finished.get(wanted)) is not None:
+            future.set_result(drawn)
+        elif (job := self._jobs.get(wanted)) is not None:
             job.futures.append(future)
             if urgent and not job.urgent and job.standing:
                 self._line.remove(job)
                 job.urgent, job.client = True, client
                 self._line.add(job)
         else:
-            job = self._jobs[recipe] = _Job(recipe, client, urgent, [future])
+            job = self._jobs[wanted] = _Job(wanted, client, urgent, [future])
             self._line.add(job)
         return future
 
     def _seconds_left(self) -> float:
-        return self._pace * sum(evaluations(recipe) for recipe in self._jobs)
+        return sum(self._pace.seconds(wanted) for wanted in self._jobs)
 
     def _work(self) -> None:
         while True:
             batch = self._next_batch()
             try:
-                if batch[0].recipe is None:
+                if batch[0].wanted is None:
                     self._hand_over(batch[0])
                 else:
                     self._draw(batch)
@@ -240,9 +251,9 @@ class Studio:
             while not len(self._line):
                 self._lock.wait()
             batch = [self._line.next()]
-            if (recipe := batch[0].recipe) is not None:
-                size = int(BATCH_SECONDS / (self._pace * evaluations(recipe)))
-                batch += self._line.next_like(batch[0], min(size, MAX_IMAGES) - 1)
+            if (wanted := batch[0].wanted) is not None:
+                most = int(BATCH_SECONDS / self._pace.seconds(wanted))
+                batch += self._line.next_like(batch[0], min(most, MAX_IMAGES) - 1)
             for job in batch:
                 job.standing = False
             return batch
@@ -258,7 +269,8 @@ class Studio:
             drawn = batch[0].context.run(
                 draw_batch,
                 self._tools.sample,
-                [job.recipe for job in batch],
+                [job.wanted.recipe for job in batch],
+                batch[0].wanted.size,
                 lambda: self._stop_if_abandoned(batch),
             )
         except CancelledError:
@@ -268,9 +280,9 @@ class Studio:
         self._finish(batch, drawn, seconds)
         waited = started - min(job.since for job in batch)
         logger.info(
-            "event=drawn images=%d steps=%d guidance=%g sampler=%s seconds=%.3f waited=%.3f "
-            "waiting=%d",
-            *(len(batch), *kind(batch[0].recipe), seconds, waited, self.waiting),
+            "event=drawn images=%d steps=%d guidance=%g sampler=%s size=%d seconds=%.3f "
+            "waited=%.3f waiting=%d",
+            *(len(batch), *batch[0].kind, seconds, waited, self.waiting),
         )
 
     def _stop_if_abandoned(self, batch: list[_Job]) -> None:
@@ -283,15 +295,12 @@ class Studio:
         with self._lock:
             self._forget(batch)
             self.drawn += len(batch)
-            pace = seconds / (len(batch) * evaluations(batch[0].recipe))
-            self._pace += 0.3 * (max(pace, 1e-6) - self._pace)
+            self._pace.learn(batch[0].wanted, seconds / len(batch))
             for job, one in zip(batch, drawn, strict=True):
-                self._finished[job.recipe] = one
+                self._finished.put(job.wanted, one)
                 for future in job.futures:
                     with suppress(InvalidStateError):  # cancelled
                         future.set_result(one)
-            while len(self._finished) > REMEMBERED:
-                self._finished.popitem(last=False)
 
     def _end(self, batch: list[_Job], error: Exception) -> None:
         with self._lock:
@@ -302,8 +311,8 @@ class Studio:
 
     def _forget(self, batch: list[_Job]) -> None:
         for job in batch:
-            if self._jobs.get(job.recipe) is job:
-                del self._jobs[job.recipe]
+            if self._jobs.get(job.wanted) is job:
+                del self._jobs[job.wanted]
 
 
 def too_long() -> str:

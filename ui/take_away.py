@@ -8,14 +8,17 @@ from urllib.parse import urlencode
 
 import gradio as gr
 
+from avatar_model import AvatarPipeline
+
 from .memory import Memory
 from .picture_files import FORMATS, SHAPES, SIZES, STYLES, FileOptions
 
 DEFAULT = FileOptions()
 
 
-def make_take_away(memory: gr.JSON) -> None:
+def make_take_away(pipeline: AvatarPipeline, memory: gr.JSON) -> None:
     """Lay the panel out; its link follows every drawing."""
+    small = f"{'first ' if len(pipeline.sizes) > 1 else ''}{pipeline.sizes[0]}"
     with gr.Row(elem_classes="fields"):
         options: dict[str, gr.Component] = {
             "format": gr.Radio([(f.upper(), f) for f in FORMATS], value="png", label="Format"),
@@ -24,7 +27,7 @@ def make_take_away(memory: gr.JSON) -> None:
                 [(s.capitalize(), s) for s in STYLES],
                 value=DEFAULT.style,
                 label="Enlarged",
-                info="Crisp keeps the model's 64 pixels as squares.",
+                info=f"Crisp keeps the model's {small} pixels as squares.",
             ),
             "shape": gr.Radio(
                 [(s.capitalize(), s) for s in SHAPES], value=DEFAULT.shape, label="Shape"

@@ -11,12 +11,13 @@ from PIL import Image
 
 from avatar_model import AvatarPipeline
 from avatar_model.film import FilmFrame, film
-from avatar_model.pipeline import AvatarOutput
+from avatar_model.pipeline import AvatarOutput, evaluations
 
 FETCH_SECONDS = 2.0
 """To get the network onto the GPU; not measured, no ZeroGPU was at hand."""
-EVALUATION_SECONDS = 0.02
-"""Of the network, per image; many times what the CPU figures of benchmarks/ make likely."""
+EVALUATION_SECONDS = (0.02, 0.08)
+"""Of the network of each stage, per image; many times what the CPU figures of benchmarks/ make
+likely."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,33 @@ def tools_of(pipeline: AvatarPipeline) -> Tools:
         return Tools(pipeline, film_of, pipeline.morph)
     import spaces
 
+    largest = pipeline.sizes[-1]
+
+    def seconds(images: int, size: int, steps: int, guidance_scale: float) -> float:
+        """A visitor has minutes a day, so it should not be many."""
+        counts = evaluations(pipeline, size, steps, guidance_scale)
+        each = zip(EVALUATION_SECONDS, counts, strict=False)
+        return FETCH_SECONDS + images * sum(pace * count for pace, count in each)
+
+    def seconds_for_samples(
+        attributes: Sequence[Any],
+        *,
+        size: int,
+        num_inference_steps: int,
+        guidance_scale: float,
+        **_: Any,
+    ) -> float:
+        return seconds(len(attributes), size, num_inference_steps, guidance_scale)
+
+    def seconds_for_film(
+        looks: Any, *, num_inference_steps: int, guidance_scale: float, **_: Any
+    ) -> float:
+        return seconds(1, largest, num_inference_steps, guidance_scale)
+
+    def seconds_for_morph(*looks: Any, num_frames: int, **_: Any) -> float:
+        steps = pipeline.defaults["num_inference_steps"]
+        return seconds(num_frames, largest, steps, pipeline.defaults["guidance_scale"])
+
     sample = spaces.GPU(pipeline.__call__, duration=seconds_for_samples)
 
     def sample_without_callback(
@@ -54,30 +82,8 @@ def tools_of(pipeline: AvatarPipeline) -> Tools:
         # In another process, to which no function can be sent: once begun, a batch is finished.
         return sample(attributes, **settings)
 
-    def seconds_for_morph(*looks: Any, num_frames: int, **_: Any) -> float:
-        default = pipeline.defaults
-        return _seconds(default["num_inference_steps"] * num_frames, default["guidance_scale"])
-
     return Tools(
         sample_without_callback,
         spaces.GPU(film_of, duration=seconds_for_film),
         spaces.GPU(pipeline.morph, duration=seconds_for_morph),
     )
-
-
-def seconds_for_samples(
-    attributes: Sequence[Any], *, num_inference_steps: int, guidance_scale: float, **_: Any
-) -> float:
-    """For a batch: a visitor has minutes a day, so it should not be many."""
-    return _seconds(num_inference_steps * len(attributes), guidance_scale)
-
-
-def seconds_for_film(
-    looks: Any, *, num_inference_steps: int, guidance_scale: float, **_: Any
-) -> float:
-    """For a film strip."""
-    return _seconds(num_inference_steps, guidance_scale)
-
-
-def _seconds(evaluations: int, guidance_scale: float = 1) -> float:
-    return FETCH_SECONDS + EVALUATION_SECONDS * evaluations * (1 if guidance_scale == 1 else 2)

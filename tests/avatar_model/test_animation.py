@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from avatar_model import animation
 from avatar_model.animation import OPAQUE, animate
 
 SIZE = 24
@@ -45,6 +46,24 @@ def arrays(frames):
 def test_webp_gives_every_pixel_back(frames):
     shown, milliseconds = decode(animate(frames, "webp", milliseconds=70))
     assert np.array_equal(shown, arrays(frames)) and milliseconds == [70] * 6
+
+
+def test_a_webp_that_may_lose_something_is_smaller_and_keeps_what_is_there(frames):
+    large = [frame.resize((8 * SIZE, 8 * SIZE), Image.Resampling.BICUBIC) for frame in frames]
+    lossless, lossy = (animate(large, "webp", lossless=value) for value in (True, False))
+    shown, milliseconds = decode(lossy)
+    assert len(lossy) < 0.7 * len(lossless) and milliseconds == [80] * 6
+    assert np.abs(shown - arrays(large))[..., 3].max() <= 16
+    there = arrays(large)[..., 3] == 255
+    assert np.abs(shown - arrays(large))[there].mean() < 4
+
+
+def test_some_of_many_pixels_tell_the_colours_of_a_palette(frames, monkeypatch):
+    exact, _ = decode(animate(frames))
+    monkeypatch.setattr(animation, "PALETTE_PIXELS", 100)
+    shown, _ = decode(animate(frames))
+    assert np.array_equal(shown[..., 3], exact[..., 3])
+    assert np.abs(shown - exact)[..., :3].max() <= 64 and np.abs(shown - exact).mean() < 4
 
 
 @pytest.mark.parametrize("shared_palette", [True, False])

@@ -122,12 +122,24 @@ def test_visible_says_where_the_pixels_cannot_show_a_value(classifier):
 def test_saving_and_loading_keeps_everything(classifier, tmp_path):
     classifier.save_pretrained(tmp_path / "new")
     loaded = AvatarClassifier.from_pretrained(tmp_path / "new", device="cpu")
-    for name in ("vocabulary", "image_size", "accuracy", "hidden", "training"):
+    for name in ("vocabulary", "image_size", "crop", "accuracy", "hidden", "training"):
         assert getattr(loaded, name) == getattr(classifier, name)
     assert loaded.hidden == {"glasses_color": {"glasses": (11,)}}
     a, b = (c(pictures(4)).probabilities for c in (classifier, loaded))
     assert np.abs(a - b).max() < 0.02  # half precision on disk
     assert not any(f.name.endswith(".tmp") for f in (tmp_path / "new").iterdir())
+
+
+def test_another_crop_is_viewed_through_its_own(classifier):
+    assert classifier.crop == 360
+    large = np.zeros((2, 70, 70, 4), dtype=np.uint8)
+    large[:, 5:65, 5:65] = 255  # all of 360, in a picture of 420
+    view = classifier.view(large, 420)
+    assert view.shape == (2, 16, 16, 4)
+    assert (view[:, 1:-1, 1:-1] == 255).all() and view.min() > 200  # antialiased at its edge
+    assert (classifier.view(view, 360) == view).all()
+    with pytest.raises(ValueError, match="crop 300 does not show all of crop 360"):
+        classifier.view(large, 300)
 
 
 class TestBrokenFolders:
@@ -172,6 +184,14 @@ class TestBrokenFolders:
     def test_a_value_that_does_not_exist(self, folder):
         self.edit(folder, lambda c: c["hidden"].update(hair={"glasses": [12]}))
         self.refused(folder, "hair is said to be hidden by glasses 12")
+
+    def test_a_crop_that_is_none(self, folder):
+        self.edit(folder, lambda c: c.update(crop=501))
+        self.refused(folder, "not describe a classifier: crop must be a whole number from 1 to 500")
+
+    def test_without_a_crop_it_is_that_of_old_classifiers(self, folder):
+        self.edit(folder, lambda c: c.pop("crop"))
+        assert AvatarClassifier.from_pretrained(folder, device="cpu").crop == 360
 
     def test_a_vocabulary_without_an_attribute(self, folder):
         self.edit(folder, lambda c: c["vocabulary"].pop("hair"))

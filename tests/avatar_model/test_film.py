@@ -10,7 +10,7 @@ from avatar_model.film import film, record
 from avatar_model.images import to_pixels
 from avatar_model.network import AvatarNetwork
 from avatar_model.samplers import SAMPLERS
-from tests.tiny import TINY_MODEL
+from tests.tiny import TINY_MODEL, two_stages
 
 LOOK = {"hair": 12, "glasses": None}
 LINEAR = {"schedule": "linear", "prediction": "v", "input_scaling": "unit"}
@@ -59,6 +59,35 @@ def test_an_estimate_belongs_to_the_noisy_image_beside_it(pipe):
     assert np.array_equal(to_pixels(states[-1].x), output.images)
 
 
+class TestTwoStages:
+    def test_the_states_of_the_base_are_followed_by_those_of_the_upscaler(self):
+        options = {"num_inference_steps": 2, "seed": 3, "sampler": "ddpm"}
+        pipe = two_stages()
+        frames = film(pipe, LOOK, **options)
+        assert [(f.stage, f.t, f.estimate.size, f.noisy.size) for f in frames] == [
+            *(("base", t, (16, 16), (16, 16)) for t in (1, 0.5, 0)),
+            *(("upscaler", t, (64, 64), (64, 64)) for t in (1, 0)),
+        ]
+        small, large = (pipe(LOOK, size=s, **options).images[0] for s in pipe.sizes)
+        for frame, picture in ((frames[2], small), (frames[-1], large)):
+            assert np.array_equal(np.asarray(frame.estimate), np.asarray(picture))
+            assert np.array_equal(np.asarray(frame.noisy), np.asarray(picture))
+
+    def test_the_upscaler_begins_with_noise_of_its_own_and_its_estimate_of_it(self):
+        pipe = two_stages()
+        states, output = record(pipe, LOOK, num_images=2, seed=3, upscaler_steps=2)
+        upscaler = [s for s in states if s.stage == "upscaler"]
+        assert torch.equal(upscaler[0].x, pipe.upscaler.noise(output.seeds))
+        for a, b in pairwise(upscaler):  # DDIM under the flow schedule, by hand
+            eps = (a.x - (1 - a.t) * a.x0) / a.t
+            assert torch.allclose(b.x, (1 - b.t) * a.x0 + b.t * eps, atol=1e-5)
+        assert np.array_equal(to_pixels(upscaler[-1].x0), output.images)
+
+    def test_the_small_size_is_a_film_of_the_base_alone(self):
+        frames = film(two_stages(), LOOK, num_inference_steps=2, seed=3, size=16)
+        assert [f.stage for f in frames] == ["base"] * 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -66,6 +95,7 @@ def test_an_estimate_belongs_to_the_noisy_image_beside_it(pipe):
         ({"attributes": {"hare": 1}}, "unknown attribute 'hare'"),
         ({"num_inference_steps": 0}, "num_inference_steps must be .* not 0"),
         ({"sampler": "euler"}, "sampler must be one of"),
+        ({"size": 64}, "size must be one of 16, not 64"),
     ],
 )
 def test_bad_arguments_are_named(pipe, arguments, message):

@@ -10,6 +10,8 @@ from avatar_model.images import (
     load_avatar,
     on_white,
     psnr,
+    recrop,
+    resize,
     to_model,
     to_pil,
     to_pixels,
@@ -107,3 +109,32 @@ def test_psnr():
     assert psnr(b[2].astype(np.float32), a[2]) == pytest.approx(24.048, abs=1e-3)
     with pytest.raises(ValueError, match=r"\(8, 8, 3\)"):
         psnr(a, b[0])
+
+
+def test_a_smaller_crop_is_what_loading_would_have_kept():
+    large = load_avatar(picture(), 256, 420)[None]
+    found, wanted = recrop(large, 420, 360, 64), load_avatar(picture(), 64, 360)[None]
+    assert found.shape == wanted.shape and found.dtype == np.uint8
+    assert psnr(on_white(found), on_white(wanted))[0] > 45
+    assert (found[..., :3] <= found[..., 3:]).all()
+    off_by_a_little = recrop(large, 420, 370, 64)
+    assert psnr(on_white(off_by_a_little), on_white(wanted))[0] < 30
+
+
+def test_nothing_changes_without_another_crop_or_size():
+    pixels = all_pixels()[None]
+    pixels.flags.writeable = False  # as of a memory-mapped file
+    assert np.array_equal(recrop(pixels, 360, 360, 256), pixels)
+    assert recrop(pixels[:0], 420, 360, 64).shape == (0, 64, 64, 4)
+
+
+def test_a_picture_does_not_show_a_larger_crop():
+    with pytest.raises(ValueError, match="of crop 360 does not show all of crop 420"):
+        recrop(all_pixels()[None], 360, 420, 64)
+
+
+def test_resizing_keeps_flat_colours():
+    flat = np.full((2, 16, 16, 4), (100, 50, 20, 200), dtype=np.uint8)
+    for size in (8, 24, 64):
+        assert resize(flat, size).shape == (2, size, size, 4)
+        assert (resize(flat, size) == flat[0, 0, 0]).all()

@@ -12,16 +12,18 @@ import torch
 from avatar_model import AvatarPipeline, Vocabulary, backend, export
 from avatar_model.attributes import ATTRIBUTES
 from avatar_model.backend import BackendError, choose
+from avatar_model.images import ALPHA_FLOOR
 from avatar_model.network import AvatarNetwork
 from avatar_model.onnx_graph import export_graph, probe
 from avatar_model.onnx_unet import OnnxUNet
-from tests.tiny import TINY_MODEL
+from tests.tiny import TINY_MODEL, TINY_UPSCALER, random_network, two_stages
 
 onnx = pytest.importorskip("onnx", reason="pip install -e '.[onnx]'")
 pytest.importorskip("onnxscript", reason="pip install -e '.[onnx]'")
 pytest.importorskip("onnxruntime", reason="pip install -e '.[onnx]'")
 
 CONFIG = dataclasses.replace(TINY_MODEL, self_attention=(False, True))
+UPSCALER = dataclasses.replace(TINY_UPSCALER, augmentation=True)
 OTHER = dataclasses.replace(CONFIG, prediction="v", input_scaling="unit")
 BUNDLED = Path(__file__).parents[2] / "assets" / "model" / "unet.onnx"
 LOOK = {"hair": 12, "glasses": None}
@@ -39,6 +41,12 @@ def make_pipe(graph=None, config=CONFIG, seed=0):
 @pytest.fixture(scope="module")
 def graph():
     return export_graph(make_pipe().network)
+
+
+@pytest.fixture(scope="module")
+def larger():
+    """The graph of an upscaler."""
+    return export_graph(random_network(UPSCALER))
 
 
 @pytest.fixture
@@ -102,6 +110,60 @@ def test_export_writes_nothing_that_draws_something_else(graph, tmp_path, monkey
     with pytest.raises(SystemExit, match=r"Nothing was exported: .* another architecture"):
         export.main()
     assert not (tmp_path / "unet.onnx").exists()
+
+
+class TestTwoStages:
+    @pytest.fixture
+    def folder(self, tmp_path, graph, larger, monkeypatch):
+        """A checkpoint that has been through the exporter."""
+        two_stages(UPSCALER, CONFIG).save_pretrained(tmp_path)
+        graphs = {16: graph, 64: larger}
+        monkeypatch.setattr(export, "export_graph", lambda net: graphs[net.config.image_size])
+        monkeypatch.setattr(sys, "argv", ["export", str(tmp_path)])
+        export.main()
+        return tmp_path
+
+    def test_export_adds_a_graph_to_each_stage(self, folder, graph, larger):
+        assert (folder / "unet.onnx").read_bytes() == graph
+        assert (folder / "upscaler" / "unet.onnx").read_bytes() == larger
+
+    @pytest.mark.parametrize("options", [{}, {"guidance_scale": 2.0, "sampler": "ddpm"}])
+    @pytest.mark.parametrize("size", [16, 64])
+    def test_both_stages_draw_the_same_images(self, folder, size, options):
+        pipe = AvatarPipeline.from_pretrained(folder, device="cpu")
+        assert pipe.backend == pipe.upscaler.backend == "onnx"
+        options = {"seed": 3, "num_images": 18, "upscaler_steps": 2, "size": size, **options}
+        drawn = pipe(LOOK, output_type="np", **options).images.astype(int)
+        expected = pipe.use_backend("torch")(LOOK, output_type="np", **options).images
+        assert np.abs(drawn - expected).max() <= ALPHA_FLOOR + 1
+        assert (drawn == expected).mean() > 0.999
+        assert pipe.backend == pipe.upscaler.backend == "torch" and expected.std() > 10
+
+    def test_the_graph_serves_every_level_of_noise_on_the_small_picture(self, larger):
+        network = random_network(UPSCALER, seed=7)
+        step = OnnxUNet(network, larger)
+        x, t, _ = probe(network, 3)
+        looks, low_res = torch.zeros(3, 217), torch.rand(3, 4, 16, 16)
+        with torch.no_grad():
+            for level in (None, torch.tensor([0.0, 0.1, 0.9])):
+                prepared = network.prepare(looks, low_res, level)
+                assert (step(x, t, prepared) - network.unet(x, t, prepared)).abs().max() < 1e-4
+
+    def test_a_damaged_graph_of_the_upscaler_leaves_it_to_torch_alone(self, folder, caplog):
+        (folder / "upscaler" / "unet.onnx").write_bytes(b"no graph")
+        pipe = AvatarPipeline.from_pretrained(folder, device="cpu")
+        assert (pipe.backend, pipe.upscaler.backend) == ("onnx", "torch")
+        (record,) = caplog.records
+        assert "upscaler/unet.onnx cannot be used" in record.getMessage()
+        with pytest.raises(BackendError, match=r"upscaler/unet\.onnx cannot be used"):
+            pipe.use_backend("onnx")
+
+    def test_nothing_is_exported_if_a_stage_is_bad(self, folder, monkeypatch):
+        (folder / "unet.onnx").unlink()
+        (folder / "upscaler" / "model.safetensors").unlink()
+        with pytest.raises(SystemExit, match="Nothing was exported: there is no .*upscaler/model"):
+            export.main()
+        assert not (folder / "unet.onnx").exists()
 
 
 class TestFallback:

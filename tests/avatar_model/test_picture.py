@@ -127,3 +127,12 @@ def test_an_avatar_somewhere_on_a_page_has_no_clear_place(avatar, classifier):
     page.paste(large, (301, 99), large)
     with pytest.raises(ValueError, match="cut the picture"):
         read_attributes(page, classifier)
+
+
+@pytest.mark.parametrize("download", [lambda a: a, lambda a: circle(a, "#2a9d8f")])
+def test_a_download_of_another_crop_is_read(avatar, classifier, download):
+    whole_head = original(avatar).crop((40, 40, 460, 460)).resize((256, 256))  # crop 420 of 500
+    for picture in (download(whole_head), download(avatar)):  # and an older one, of 360
+        read = read_attributes(picture, classifier, crop=420)
+        for name, value in LOOKS.items():
+            assert read[name][0] == value, name

@@ -13,7 +13,7 @@ from avatar_model.attributes import ATTRIBUTES
 from avatar_model.network import AvatarNetwork
 from benchmarks import against_others, backends, cost, gpu, measure, memory, rivals
 from benchmarks import seconds_per_avatar as visitor
-from tests.tiny import TINY_MODEL
+from tests.tiny import TINY_MODEL, two_stages
 
 SMALL_FOLLOW_UP = {
     **rivals.FOLLOW_UP,
@@ -33,6 +33,14 @@ def model(tmp_path_factory):
         {"num_inference_steps": 2},
     )
     pipeline.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """A model of two stages."""
+    folder = tmp_path_factory.mktemp("two")
+    two_stages().save_pretrained(folder)
     return str(folder)
 
 
@@ -91,9 +99,21 @@ def test_against_others(model, small_rivals, capsys):
     against_others.main(["--model", model, "--batches", "1", "2", "--rounds", "1"])
     found = rows(capsys)
     assert len(found) == 4 + 2 * 4
-    assert found[4][1] == "ours, torch, 2 steps" and float(found[4][-1]) == 1
+    assert found[4][1] == "ours, 16 pixels, torch, 2 steps" and float(found[4][-1]) == 1
     assert float(found[2][3]) == 300  # the blog's steps, of which one is measured
     assert float(found[6][2].replace(",", "")) > 10 * float(found[4][2])
+
+
+def test_against_others_with_two_stages(two, small_rivals, capsys):
+    against_others.main(["--model", two, "--batches", "1", "--rounds", "1"])
+    found = rows(capsys)
+    assert [row[0] for row in found[:2]] == [
+        "ours, 16 pixels, torch, 4 steps",
+        "ours, 64 pixels, torch, 5 steps",
+    ]
+    (parameters, macs), (both, more_macs) = ([float(c) for c in row[1:3]] for row in found[:2])
+    assert both > parameters and more_macs > macs
+    assert [row[1] for row in found[5:7]] == [row[0] for row in found[:2]]
 
 
 def test_backends(model, capsys, monkeypatch):
@@ -103,6 +123,16 @@ def test_backends(model, capsys, monkeypatch):
     assert "Largest difference of a pixel's channel: 0 of 255." in capsys.readouterr().out
 
 
+def test_backends_with_two_stages(capsys, monkeypatch):
+    pipeline = two_stages()
+    monkeypatch.setattr(AvatarPipeline, "from_pretrained", lambda *_, **__: pipeline)
+    backends.main(["--batches", "1", "2", "--rounds", "1"])
+    out = capsys.readouterr().out
+    for size in (16, 64):
+        assert f"{size} pixels. Largest difference of a pixel's channel: 0 of 255." in out
+    assert [line.split(" | ")[0] for line in out.splitlines()[4:12]] == ["| 16"] * 4 + ["| 64"] * 4
+
+
 def test_cost(model, capsys):
     sizes = {"steps": [1, 2], "batches": [1, 2], "sizes": [16, 32]}
     options = [word for name, values in sizes.items() for word in (f"--{name}", *map(str, values))]
@@ -110,10 +140,33 @@ def test_cost(model, capsys):
     assert [int(row[0]) for row in rows(capsys)] == list(itertools.chain(*sizes.values()))
 
 
+def test_cost_with_two_stages(two, capsys):
+    options = ["--steps", "1", "2", "--batches", "1", "--sizes", "16"]
+    cost.main(["--model", two, "--rounds", "1", *options])
+    heads = re.findall(r"^\| (\D[^|]*) \| s per avatar", capsys.readouterr().out, flags=re.M)
+    assert heads == [
+        "steps, 16 pixels",
+        "steps of the upscaler, 64 pixels",
+        "batch, 16 pixels",
+        "batch, 64 pixels",
+        "resolution, torch",
+    ]
+
+
 def test_memory_of_a_fresh_process(model, capsys):
     memory.main(["--model", model, "--batches", "1", "--kinds", "torch"])
-    ((_, batch, imported, loaded, peak),) = rows(capsys)
-    assert batch == "1" and 50 < int(imported) <= int(loaded) <= int(peak) < 4000
+    ((_, size, batch, imported, loaded, peak),) = rows(capsys)
+    assert (size, batch) == ("16", "1")
+    assert 50 < int(imported) <= int(loaded) <= int(peak) < 4000
+
+
+def test_memory_with_two_stages(two, capsys, monkeypatch):
+    monkeypatch.setattr(memory, "measure", lambda kind, batch, size, model: [size, batch, 3])
+    memory.main(["--model", two, "--batches", "1", "2", "--kinds", "onnx", "blog"])
+    found = [(size, batch) for _, size, batch, *_ in rows(capsys)]
+    assert found == [("16", "1"), ("16", "2"), ("64", "1"), ("64", "2"), ("64", "1")]
+    memory.main(["--model", two, "--child", "torch", "--batches", "1", "--size", "64"])
+    assert len(capsys.readouterr().out.split()) == 3
 
 
 def test_gpu_says_that_it_was_not_run(capsys, monkeypatch):
@@ -127,10 +180,19 @@ def test_what_gpu_does_also_runs_on_the_cpu(model, small_rivals, capsys):
     gpu.main(["--device", "cpu", "--model", model, *tiny])
     found = dict(rows(capsys))
     assert float(found["training, batch 2, images per s"].replace(",", "")) > 0
-    assert "sheet of 3 avatars, s" in found
+    assert "sheet of 3 avatars of 16 pixels, s" in found
 
 
-def test_what_a_visitor_waits_for(model, capsys, monkeypatch):
+def test_gpu_draws_a_sheet_of_every_size(two, small_rivals, capsys):
+    tiny = ["--batch", "1", "--rounds", "1", "--matrix", "64", "--sheet", "3"]
+    gpu.main(["--device", "cpu", "--model", two, *tiny])
+    found = dict(rows(capsys))
+    assert all(f"sheet of 3 avatars of {size} pixels, s" in found for size in (16, 64))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What was asked of a page that answers at once and took 2.5 s to start."""
     asked = []
 
     @contextmanager
@@ -139,6 +201,22 @@ def test_what_a_visitor_waits_for(model, capsys, monkeypatch):
 
     monkeypatch.setattr(visitor, "started_page", page)
     monkeypatch.setenv("AVATAR_BACKEND", "torch")
+    return asked
+
+
+def test_what_a_visitor_waits_for(model, asked, capsys):
     visitor.main(["--model", model, "--avatars", "2", "--starts", "2"])
     assert len(asked) == 3 and asked[0]["api_name"] == "/generate"
     assert rows(capsys)[-1][1:] == ["2.50", "2.50", "2"]
+
+
+def test_what_a_visitor_waits_for_at_every_size(two, asked, capsys):
+    visitor.main(["--model", two, "--avatars", "2", "--starts", "1"])
+    assert [call.get("size") for call in asked] == [16, None] * 3
+    assert len({call["seed"] for call in asked}) == 6
+    assert [row[0] for row in rows(capsys)][:4] == [
+        "16 pixels, through the page",
+        "16 pixels, pipeline alone",
+        "64 pixels, through the page",
+        "64 pixels, pipeline alone",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pickle
@@ -14,10 +15,15 @@ import time
 import httpx
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import app
-from avatar_model.checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from avatar_model import AvatarPipeline
+from avatar_model.checkpoint import CONFIG_FILE, UPSCALER_FOLDER, WEIGHTS_FILE
+from avatar_model.network import AvatarNetwork
+from avatar_model.stage import Stage
 from benchmarks.app_server import ROOT, running_app
+from tests.tiny import TINY_MODEL
 
 
 class Bomb:
@@ -101,6 +107,66 @@ def test_a_checkpoint_that_cannot_be_used_gives_way(model, tmp_path, broken, mon
     assert not (folder / "exploded").exists()
 
 
+@pytest.fixture(scope="module")
+def large_model(model, tmp_path_factory):
+    """The same checkpoint with an upscaler."""
+    pipeline = AvatarPipeline.from_pretrained(model, backend="torch")
+    config = dataclasses.replace(TINY_MODEL, image_size=256, patch_size=4, low_res_size=64)
+    pipeline.upscaler = Stage(AvatarNetwork(config))
+    folder = tmp_path_factory.mktemp("large-model")
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def of_another_base(folder):
+    """The base was trained on, and the upscaler was not."""
+    weights = load_file(folder / WEIGHTS_FILE)
+    first = sorted(weights)[0]
+    save_file({**weights, first: weights[first] + 1}, folder / WEIGHTS_FILE)
+
+
+UPSCALER_BREAKS = [
+    *(b for b in BREAKS if b.__name__ != "a_torch_file_beside"),
+    changed("base", "", "0123456789abcdef"),
+    changed("model", "crop", 420),
+    changed("model", "low_res_size", 0),
+]
+
+
+@pytest.mark.parametrize("broken", UPSCALER_BREAKS, ids=[b.__name__ for b in UPSCALER_BREAKS])
+def test_without_a_usable_upscaler_pictures_are_small(large_model, tmp_path, broken, caplog):
+    folder = shutil.copytree(large_model, tmp_path / "broken")
+    assert app.load_model(str(folder))[0].sizes == (64, 256)
+    broken(folder / UPSCALER_FOLDER)
+    pipeline, name, notice = app.load_model(str(folder))
+    assert pipeline.sizes == (64,) and pipeline({}, seed=7).images[0].size == (64, 64)
+    assert name == "broken" and notice == (
+        "Pictures are drawn at 64 pixels and enlarged: the part of the model that draws them "
+        "larger cannot be had at the moment."
+    )
+    (error,) = (record.getMessage() for record in caplog.records if record.name == "app")
+    assert error.startswith("event=upscaler_left_out") and str(folder) in error
+    assert "\n" not in error and len(error) < 600
+    assert not (folder / UPSCALER_FOLDER / "exploded").exists()
+
+
+def test_an_upscaler_of_another_base_is_left_out(large_model, tmp_path):
+    folder = shutil.copytree(large_model, tmp_path / "broken")
+    of_another_base(folder)
+    pipeline, _, notice = app.load_model(str(folder))
+    assert pipeline.sizes == (64,) and notice.startswith("Pictures are drawn at 64 pixels")
+
+
+def test_with_both_halves_broken_the_bundled_one_draws(model, large_model, tmp_path, monkeypatch):
+    folder = shutil.copytree(large_model, tmp_path / "broken")
+    missing(folder)
+    missing(folder / UPSCALER_FOLDER)
+    monkeypatch.setattr(app, "BUNDLED", str(model))
+    _, name, notice = app.load_model(str(folder))
+    assert name == "assets/model" and notice.startswith("The model broken cannot be had")
+    assert notice.count(".") == 1
+
+
 @pytest.mark.parametrize("broken", [missing, truncated], ids=["missing", "truncated"])
 def test_without_any_model_there_is_one_sentence(model, tmp_path, broken, monkeypatch):
     folder = shutil.copytree(model, tmp_path / "broken")
@@ -171,13 +237,13 @@ from ui.recipe import Recipe
 
 pipeline = AvatarPipeline.from_pretrained(sys.argv[1], backend="torch")
 recipes = [Recipe.parse(pipeline, {"seed": seed}) for seed in range(64)]
-draw_batch(pipeline, recipes[:1], lambda: None)
+draw_batch(pipeline, recipes[:1], 64, lambda: None)
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 for megabytes in (2, 4, 8, 16, 32, 64):  # more each time, until one image fits
     limit = used + megabytes * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     try:
-        print(len(draw_batch(pipeline, recipes, lambda: None)))
+        print(len(draw_batch(pipeline, recipes, 64, lambda: None)))
         break
     except (MemoryError, RuntimeError):
         print("too little for one")

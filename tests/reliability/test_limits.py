@@ -18,6 +18,12 @@ from ui.studio import BusyError, Studio
 SECONDS = 10
 
 
+class Picture(str):
+    """Stands in for one."""
+
+    width = height = 64
+
+
 class SlowPipeline:
     """Draws when ``go`` is set; remembers what it was asked for."""
 
@@ -38,7 +44,7 @@ class SlowPipeline:
             raise self.error
         if len(seed) > self.fits:
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
-        return SimpleNamespace(images=[f"image {s}" for s in seed], attributes=looks)
+        return SimpleNamespace(images=[Picture(f"image {s}") for s in seed], attributes=looks)
 
 
 @pytest.fixture
@@ -114,7 +120,7 @@ def test_a_long_batch_is_cut_into_short_ones(slow):
     made = Studio(slow)
     slow.go.set()
     long = {"num_inference_steps": 50, "guidance_scale": 3}
-    made._pace = 0.01  # a second per image
+    made._pace.of_stage = [0.01]  # a second per image
     for future in made.submit_all([recipe(slow, i, **long) for i in range(3)]):
         future.result(SECONDS)
     assert slow.asked[0] == [0]
@@ -122,7 +128,7 @@ def test_a_long_batch_is_cut_into_short_ones(slow):
 
 def test_out_of_memory_halves_until_it_fits(slow):
     made = Studio(slow)
-    made._pace, slow.fits = 1e-6, 2
+    made._pace.of_stage, slow.fits = [1e-6], 2
     made.submit(recipe(slow, 99))
     until(lambda: slow.asked)
     futures = made.submit_all([recipe(slow, i) for i in range(7)])

@@ -45,7 +45,9 @@ def test_health_says_what_runs(site, model):
     assert after == {
         "status": "ok",
         "model": model.name,
+        "sizes": [64],
         "backend": "torch",
+        "upscaler_backend": None,
         "device": "cpu",
         "waiting": 0,
         "versions": {"gradio": gradio.__version__, "torch": torch.__version__},
@@ -57,7 +59,7 @@ def test_every_drawing_is_one_line_of_the_log_about_nobody(site):
     lines = [line for line in site.server.log().splitlines() if "event=drawn" in line]
     pattern = (
         r"time=\S+ level=INFO logger=ui.studio event=drawn images=\d+ steps=\d+ guidance=\S+ "
-        r"sampler=\S+ seconds=\d+\.\d{3} waited=\d+\.\d{3} waiting=\d+"
+        r"sampler=\S+ size=\d+ seconds=\d+\.\d{3} waited=\d+\.\d{3} waiting=\d+"
     )
     assert lines and all(re.fullmatch(pattern, line) for line in lines)
     assert "987654321" not in site.server.log() and "127.0.0.1 " not in site.server.log()

@@ -158,13 +158,15 @@ def test_too_little_data_is_refused(drawn):
 
 def test_the_command_writes_a_folder_that_loads(cache, tmp_path, monkeypatch, drawn, capsys):
     monkeypatch.setenv("AVATAR_CACHE", str(cache))
-    trainer.main("drawn:64", tmp_path / "out", epochs=1, image_size=16)
+    trainer.main("drawn:64", tmp_path / "out", epochs=1, image_size=16, crop=420)
     printed = capsys.readouterr().out
     assert "| hair |" in printed and "mean confidence" in printed
     loaded = AvatarClassifier.from_pretrained(tmp_path / "out", device="cpu")
     assert set(loaded.accuracy) == set(NAMES) and loaded.vocabulary == drawn.vocabulary
+    assert loaded.crop == 420
     assert loaded.training["train_images"] == len(drawn.split("train"))
     text = (tmp_path / "out" / "README.md").read_text()
+    assert "centre 420 x 420" in text
     assert "drawn:64" in text and "Google" not in text  # no licence is claimed for other data
 
 
@@ -186,6 +188,7 @@ def test_bad_input_gives_one_line(cache, tmp_path):
     [
         ({"epochs": 0}, "epochs and minutes must be greater than 0"),
         ({"minutes": -1.0}, "epochs and minutes must be greater than 0"),
+        ({"crop": 0}, "crop must be a whole number from 1 to 500, not 0"),
         ({"image_size": 20}, "image_size must be a multiple of 8, not 20"),
     ],
 )

@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from avatar_model import AvatarPipeline
-from tests.tiny import TINY_MODEL
-from train.packed import open_dataset
+from avatar_model.network import AvatarNetwork
+from avatar_model.stage import Stage
+from tests.tiny import TINY_MODEL, TINY_UPSCALER
+from train.packed import HELD_OUT, open_dataset
 from train.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,13 +66,65 @@ def test_report_defaults_and_card(cache, config, change, data, tmp_path):
     assert f"value: {report['paired']['psnr']['mean']}" in card
 
 
+@pytest.fixture
+def two_stages(cache, config, change, data):
+    """A trained base and an upscaler that only enlarges: what it adds is still zero."""
+    model = Trainer(change(config, data="drawn:200"), data).train()
+    pipeline = AvatarPipeline.from_pretrained(model, device="cpu")
+    upscaler = change(TINY_UPSCALER, augmentation=True)
+    facts = {"held_out": HELD_OUT, "data": "drawn:200", "base": "/home/somebody/base", "steps": 3}
+    pipeline.upscaler = Stage(AvatarNetwork(upscaler), {"num_inference_steps": 2}, facts)
+    pipeline.save_pretrained(model)
+    return model
+
+
+def test_a_model_of_two_stages(cache, two_stages, data, tmp_path):
+    out = tmp_path / "report"
+    printed = evaluate(
+        cache,
+        f"--model={two_stages}",
+        f"--out={out}",
+        "--classifier=none",
+        *("--seeds", 0, 5, "--sweep-images", 4, "--steps", 1, "--scales", 1, "--samplers", "ddim"),
+        *("--upscaler-steps", 1, 2, "--aug-levels", 0, 0.9, "--set-defaults", "--card"),
+    )
+    assert "drawing them again at 64 pixels" in printed
+    report = json.loads((out / "report.json").read_text())
+    assert (report["size"], report["base"]["size"]) == (64, 16)
+    assert report["paired"]["psnr"]["count"] == len(data.split("test"))
+    assert set(report["enlarged"]) == {"64", "256"}
+    found = report["enlarged"]["64"]
+    assert found["drawn"] == pytest.approx(report["paired"]["psnr_per_seed"][0])
+    assert found["drawn"] == pytest.approx(found["base"], abs=0.3)  # two bicubic filters
+    assert report["sweep"]["upscaler"]["entries"][0]["aug_level"] == 0
+    assert len(report["sweep"]["upscaler"]["entries"]) == 4
+    again = AvatarPipeline.from_pretrained(two_stages, device="cpu").upscaler.defaults
+    assert (again["num_inference_steps"], again["aug_level"]) == (1, 0.0)
+    assert report["about"]["upscaler"] == again
+    page = (out / "report.md").read_text()
+    assert "## 7. Steps of the upscaler" in page and "of the model are others" not in page
+    for picture, side in (("pairs", 64), ("worst", 64), ("copies", 16)):
+        with Image.open(out / f"{picture}.png") as sheet:
+            assert (sheet.height - 12) % (2 * side + 12) == 0
+    card = (two_stages / "README.md").read_text()
+    assert f"value: {report['paired']['psnr']['mean']}" in card
+    assert "psnr_db_at_16" in card and "| 64 pixels: mean |" in card
+
+
 def test_bad_input_ends_in_one_line(cache, config, change, data, tmp_path):
     model = Trainer(change(config, data="drawn:200"), data).train()
+    pipeline = AvatarPipeline.from_pretrained(model, device="cpu")
+    pipeline.upscaler = Stage(AvatarNetwork(TINY_UPSCALER))
+    untrained = tmp_path / "untrained"
+    pipeline.save_pretrained(untrained)
     for arguments, message in (
         ([f"--model={tmp_path / 'nothing'}"], "nothing"),
         ([f"--model={model}"], "trained on other attributes"),  # the bundled classifier
         ([f"--model={model}", "--classifier=none", "--num-images=0"], "at least one"),
         (["--model=some/repository", "--card"], "is not a folder"),
+        ([f"--model={model}", "--upscaler-steps"], "the sweep needs at least one value"),
+        ([f"--model={model}", "--aug-levels", "1.5"], "aug_levels must be from 0 to 1"),
+        ([f"--model={untrained}", "--classifier=none"], "the upscaler was trained with other"),
     ):
         output = evaluate(cache, *arguments, f"--out={tmp_path / 'out'}", code=1)
         assert message in output and "Traceback" not in output

@@ -123,6 +123,9 @@ def test_the_tool_draws_and_warns(run_tool, tmp_path, capsys):
         assert picture.width == width and picture.height < height
         assert len(picture.convert("RGB").getcolors(2**20)) > 100
     assert [p.name for p in out.parent.iterdir()] == ["forward.png"]
+    before = out.read_bytes()
+    run_tool("flow", *SMALL, "--out", out, "--times", 4, "--crop", 420)
+    assert out.read_bytes() != before
 
 
 @pytest.mark.parametrize(
@@ -130,6 +133,7 @@ def test_the_tool_draws_and_warns(run_tool, tmp_path, capsys):
     [
         (["--out", "forward.jpg"], "error: forward.jpg must end in .png"),
         (["--times=1"], "error: times must be at least 2, not 1"),
+        (["--crop=501"], "error: crop must be a whole number from 1 to 500, not 501"),
         (["--image-size=0"], "error: image_size must be at least 2, not 0"),
         (["--avatar=64"], "error: avatar must be from 0 to 63, not 64"),
         (["quadratic"], "error: unknown schedule 'quadratic'"),

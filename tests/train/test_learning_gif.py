@@ -60,6 +60,22 @@ def test_gif_has_a_frame_for_each_checkpoint(run, real):
     assert not np.array_equal(labels[1], labels[2])
 
 
+def test_large_avatars_are_kept_small(tmp_path):
+    large = np.random.default_rng(0).integers(0, 256, (6, 384, 384, 4), dtype=np.uint8)
+    save_samples(tmp_path, 10, large, large)
+    sheet, _ = load_samples(tmp_path)
+    assert sheet.shape == (256, 512, 3)
+    join(tmp_path, tmp_path / "learning.gif")
+    with Image.open(tmp_path / "learning.gif") as gif:
+        assert gif.width == 2 * 512 + 36  # twice that would be wider than a page
+
+
+def test_small_avatars_are_shown_larger(run):
+    join(run, run / "learning.gif")
+    with Image.open(run / "learning.gif") as gif:
+        assert gif.width == 2 * 2 * 64 + 36
+
+
 def test_long_runs_are_thinned_out(real, tmp_path):
     for step in range(MAX_FRAMES + 7):
         save_samples(tmp_path, step, real, real, step)

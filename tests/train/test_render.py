@@ -20,8 +20,9 @@ from avatar_model import ATTRIBUTES, AvatarPipeline, CheckpointError, Vocabulary
 from avatar_model.attributes import NAMES
 from avatar_model.images import load_avatar, on_white, psnr
 from avatar_model.network import AvatarNetwork
-from tests.tiny import TINY_MODEL
-from train.frame import FRAME_SIZE, framed
+from tests.tiny import TINY_MODEL, TINY_UPSCALER, two_stages
+from train.drawn_faces import drawn_examples
+from train.frame import framed
 from train.packed import open_dataset
 from train.rejects import TEMPORARY
 from train.render import main
@@ -90,7 +91,7 @@ def test_the_layout_is_that_of_cartoon_set(whole):
     pairs = {f"{i % 10}/cs{i}.{suffix}" for i in range(COUNT) for suffix in ("png", "csv")}
     assert names == {*pairs, "options.json", "render.json"}
     with Image.open(whole / "3" / "cs13.png") as picture:
-        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGBA", (FRAME_SIZE,) * 2)
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGBA", (250, 250))
     lines = (whole / "3" / "cs13.csv").read_text().splitlines()
     assert len(lines) == 18 and re.fullmatch(r'"eye_angle", \d, 3', lines[0])
 
@@ -115,15 +116,89 @@ def test_a_real_avatar_is_read_back_to_within_a_level_almost_everywhere():
     assert np.mean(np.abs(read.astype(int) - drawn) <= 1) > 0.98
 
 
-@pytest.mark.parametrize("size", [16, 32, 64, 128])
-def test_flat_drawings_of_any_size_are_read_back_exactly(size):
+@pytest.mark.parametrize("crop", [360, 420])
+@pytest.mark.parametrize("size", [16, 32, 64, 128, 256, 384, 512])
+def test_flat_drawings_of_any_size_are_read_back_exactly(size, crop):
     drawing = np.zeros((1, size, size, 4), np.uint8)
-    read = load_avatar(framed(drawing)[0], size)
+    read = load_avatar(framed(drawing, crop)[0], size, crop)
     assert (read == drawing).all()
     drawing[..., :] = (200, 100, 50, 255)
     middle = slice(size // 4, -size // 4)
-    read = load_avatar(framed(drawing)[0], size)
+    read = load_avatar(framed(drawing, crop)[0], size, crop)
     assert np.abs(read.astype(int) - drawing[0])[middle, middle].max() <= 1
+
+
+@pytest.mark.parametrize("size", [256, 384])
+def test_a_large_drawing_of_faces_is_read_back_to_within_a_level_almost_everywhere(size):
+    faces = [picture() for _, picture in drawn_examples(4).pictures()]
+    drawn = np.stack([load_avatar(face, size, 420) for face in faces])
+    pictures = framed(drawn, 420)
+    read = np.stack([load_avatar(picture, size, 420) for picture in pictures])
+    assert {picture.size for picture in pictures} == {(500, 500)}
+    assert psnr(on_white(read), on_white(drawn)).min() > 55
+    assert np.mean(np.abs(read.astype(int) - drawn) <= 1) > 0.99
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Of two stages and the crop 420, drawing 64 and 128 pixels."""
+    base = dataclasses.replace(TINY_MODEL, image_size=64, crop=420)
+    change = {"image_size": 128, "low_res_size": 64, "patch_size": 2, "crop": 420}
+    folder = tmp_path_factory.mktemp("two")
+    two_stages(dataclasses.replace(TINY_UPSCALER, **change), base).save_pretrained(folder)
+    return folder
+
+
+class TestTwoStages:
+    @pytest.mark.parametrize(("size", "side"), [(None, 500), (64, 250)])
+    def test_full_size_is_the_default_and_the_trainer_reads_it_back(
+        self, two, size, side, tmp_path
+    ):
+        out = render(two, tmp_path / "set", count=10, size=size)
+        with Image.open(out / "3" / "cs3.png") as picture:
+            assert picture.size == (side, side)
+        read = open_dataset(str(out), size or 128, tmp_path / "cache", crop=420)
+        drawn = AvatarPipeline.from_pretrained(two, backend="torch")(
+            num_images=10, seed=0, size=size, output_type="np"
+        )
+        assert read.attributes.tolist() == [[a[n] for n in NAMES] for a in drawn.attributes]
+        errors = psnr(on_white(read.images), on_white(drawn.images))
+        assert np.median(errors) > 25, errors  # noise, as above
+
+    def test_it_goes_on_to_the_same_bytes_and_not_at_another_size(self, two, tmp_path):
+        whole = render(two, tmp_path / "whole", count=10)
+        render(two, tmp_path / "set", count=3)
+        with pytest.raises(RenderError, match="was started with size = 128, not 64; choose"):
+            render(two, tmp_path / "set", count=10, size=64)
+        assert content(render(two, tmp_path / "set", count=10)) == content(whole)
+
+    def test_another_upscaler_is_another_set(self, two, tmp_path):
+        render(two, tmp_path / "set", count=2)
+        pipe = AvatarPipeline.from_pretrained(two)
+        pipe.upscaler.network.unet.head.bias.data += 1
+        pipe.save_pretrained(tmp_path / "trained-further")
+        with pytest.raises(RenderError, match="was started with upscaler = "):
+            render(tmp_path / "trained-further", tmp_path / "set", count=3)
+        render(two, tmp_path / "small", count=2, size=64)  # for which it does not matter
+        render(tmp_path / "trained-further", tmp_path / "small", count=3, size=64)
+
+    def test_a_size_that_the_model_cannot_draw_is_named(self, two, tmp_path):
+        with pytest.raises(ValueError, match="size must be one of 64, 128, not 256"):
+            render(two, tmp_path / "set", size=256)
+        assert not (tmp_path / "set").exists()
+
+
+def test_a_set_from_before_there_were_sizes_goes_on(model, whole, tmp_path):
+    out = render(model, tmp_path / "set", count=5)
+    settings = json.loads((out / "render.json").read_text())
+    for name in ("size", "crop", "upscaler"):
+        settings.pop(name)
+    (out / "render.json").write_text(json.dumps(settings))
+    before = content(out).keys()
+    render(model, out)
+    made = content(out)
+    assert before < made.keys() == content(whole).keys()
+    assert all(made[p] == data for p, data in content(whole).items() if p.name != "render.json")
 
 
 def test_processes_that_were_killed_go_on_to_the_same_bytes(model, whole, tmp_path):

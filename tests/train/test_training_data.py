@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from avatar_model.attributes import one_hot
-from train.batches import batch_rows
+from train.batches import batch_rows, noise_seed
 from train.training_data import TrainingData
 
 
@@ -48,3 +48,11 @@ def test_the_next_step_is_read_while_this_one_is_computed(config, drawn, monkeyp
     assert ahead.wait(10)  # nobody has asked for step 1
     source.pictures(1)
     assert steps.count(1) == 1
+
+
+def test_every_seed_and_step_has_its_own_noise():
+    def noise(step, seed):
+        return torch.randn(4, generator=torch.Generator().manual_seed(noise_seed(step, seed)))
+
+    streams = [noise(step, seed) for step in (0, 1, 1000) for seed in (0, 1, 2, 2**31)]
+    assert len({tuple(stream.tolist()) for stream in streams}) == len(streams)

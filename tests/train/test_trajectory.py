@@ -11,6 +11,7 @@ from avatar_model import AvatarPipeline
 from avatar_model.attributes import Vocabulary
 from avatar_model.images import on_white, to_model
 from avatar_model.network import AvatarNetwork
+from tests.tiny import two_stages
 from train.trajectory import (
     HOLD_MS,
     MAX_FRAMES,
@@ -68,6 +69,15 @@ def test_without_noise_the_picture_on_white_is_shown(drawn, pixel_range):
 def test_works_for_pixels_in_0_to_1():
     trajectory = record(make_pipeline(pixel_range=(0.0, 1.0)), {}, seed=1, num_inference_steps=2)
     assert np.array_equal(trajectory.noisy[-1], on_white(trajectory.output.images))
+
+
+def test_of_a_model_of_two_stages_the_base_is_watched():
+    options = {"num_images": 2, "seed": 3, "num_inference_steps": 2}
+    pipe = two_stages()
+    trajectory = record(pipe, {"hair": 4}, **options)
+    plain = pipe({"hair": 4}, size=16, output_type="np", **options)
+    assert trajectory.noisy.shape == (3, 2, 16, 16, 3)
+    assert np.array_equal(trajectory.noisy[-1], on_white(plain.images))
 
 
 def test_gif_shows_every_step_and_holds_the_last(pipe, tmp_path):

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import torch
 
 from avatar_model import ATTRIBUTES, AvatarPipeline, Vocabulary
 from avatar_model.network import AvatarNetwork
+from avatar_model.stage import Stage
 from tests.tiny import TINY_MODEL
 
 ROOT = Path(__file__).parents[2]
@@ -27,15 +29,21 @@ HAIR = (*range(16), 57, 110)
 """The styles this model knows: a sheet of all 111 for every drawing takes the browser seconds."""
 
 
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint folder: an untrained network, with a face shape and hair that never occurred."""
-    torch.manual_seed(0)
-    network = AvatarNetwork(dataclasses.replace(TINY_MODEL, image_size=64))
+def untrained(**config: Any) -> AvatarNetwork:
+    """A tiny network with another config."""
+    network = AvatarNetwork(dataclasses.replace(TINY_MODEL, **config))
     for weights in network.parameters():
         # A network starts with zeros in its last layers, and would draw the same for everybody.
         if not weights.any():
             torch.nn.init.normal_(weights, std=0.1)
+    return network
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder: an untrained network, with a face shape and hair that never occurred."""
+    torch.manual_seed(0)
+    network = untrained(image_size=64)
     counts = {a.name: [1] * a.num_values for a in ATTRIBUTES}
     counts["face_shape"][6] = 0
     counts["hair"] = [int(value in HAIR) for value in range(111)]
@@ -56,9 +64,38 @@ def pipeline(model: Path) -> AvatarPipeline:
 
 
 @pytest.fixture(scope="session")
+def large_model(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with an upscaler to 256 pixels."""
+    pipeline = AvatarPipeline.from_pretrained(model, backend="torch")
+    pipeline.upscaler = Stage(untrained(image_size=256, patch_size=4, low_res_size=64))
+    folder = tmp_path_factory.mktemp("large-model")
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def large_pipeline(large_model: Path) -> AvatarPipeline:
+    """The same in this process."""
+    return AvatarPipeline.from_pretrained(large_model, backend="torch")
+
+
+@pytest.fixture(scope="session")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running ``app.py``."""
-    folder = tmp_path_factory.mktemp("server")
+    with serving(model, tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def large_server(large_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same around the model with an upscaler."""
+    with serving(large_model, tmp_path_factory.mktemp("large-server")) as address:
+        yield address
+
+
+@contextmanager
+def serving(model: Path, folder: Path) -> Iterator[str]:
+    """``app.py`` with this model; its log, without a traceback in it, is in ``folder``."""
     address = f"http://127.0.0.1:{_free_port()}"
     environment = os.environ | {
         "AVATAR_MODEL": str(model),
@@ -98,6 +135,20 @@ def contexts() -> dict[str, Any]:
 @pytest.fixture
 def visit(browser: Any, contexts: dict[str, Any], server: str) -> Iterator[Any]:
     """Opens pages; at the end: no error in their console and no request to anybody else."""
+    with visiting(browser, contexts, server) as visits:
+        yield visits
+
+
+@pytest.fixture
+def large_visit(browser: Any, contexts: dict[str, Any], large_server: str) -> Iterator[Any]:
+    """The same of the model with an upscaler."""
+    with visiting(browser, contexts, large_server) as visits:
+        yield visits
+
+
+@contextmanager
+def visiting(browser: Any, contexts: dict[str, Any], server: str) -> Iterator[Any]:
+    """``Visits`` that are checked at the end."""
     from tests.ui.browsing import Visits
 
     visits = Visits(browser, contexts, server)

@@ -50,7 +50,7 @@ def test_three_are_public_and_every_parameter_is_named_and_optional(client):
     endpoints = client.view_api(print_info=False, return_format="dict")
     assert list(endpoints["named_endpoints"]) == ["/generate", "/sheet", "/attributes"]
     assert not endpoints["unnamed_endpoints"]
-    for name, last in (("/generate", "num_images"), ("/sheet", "count")):
+    for name, own in (("/generate", ["num_images", "size"]), ("/sheet", ["count"])):
         parameters = endpoints["named_endpoints"][name]["parameters"]
         assert [p["parameter_name"] for p in parameters] == [
             *(a.name for a in ATTRIBUTES),
@@ -58,7 +58,7 @@ def test_three_are_public_and_every_parameter_is_named_and_optional(client):
             "num_inference_steps",
             "sampler",
             "seed",
-            last,
+            *own,
         ]
         assert all(p["parameter_has_default"] for p in parameters)
     assert endpoints["named_endpoints"]["/attributes"]["parameters"] == []
@@ -112,6 +112,10 @@ def test_the_answer_sent_back_gives_the_same_image(client):
         ({"sampler": "magic"}, "sampler must be one of"),
         ({"seed": "abc"}, "seed must be a whole number from 0 to 4294967295, not 'abc'"),
         ({"seed": -1}, "seed must be a whole number"),
+        ({"size": 65}, "size must be 64, 256, 512 or 1024, not '65'"),
+        ({"size": "large"}, "size must be 64, 256, 512 or 1024, not 'large'"),
+        ({"size": 256.0}, "size must be 64, 256, 512 or 1024, not '256.0'"),
+        ({"size": [256]}, "size must be 64, 256, 512 or 1024, not '[256]'"),
     ],
 )
 def test_bad_input_gives_one_clear_sentence(client, arguments, sentence):

@@ -1,26 +1,39 @@
 import io
 import json
+import re
 import struct
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 from PIL.PngImagePlugin import PngInfo
 
+from tests.ui.pictures import opened
 from ui.picture_files import (
     MAX_FILE,
     MAX_RECIPE,
     RECIPE_KEY,
     FileOptions,
     encode,
-    enlarge,
     mime_type,
     read_recipe,
     suffix,
 )
+from ui.resizing import resize
 
 RECIPE = {"hair": 12, "seed": 7, "guidance_scale": 1.0, "note": "<é & ]]>\"'"}
+
+
+def round_head(side):
+    """A red head with a green eye on nothing, as sharp as ``side`` pixels can be."""
+    place = (np.arange(4 * side) + 0.5) / (4 * side) - 0.5
+    y, x = np.meshgrid(place, place, indexing="ij")
+    pixels = np.zeros((4 * side, 4 * side, 4), dtype=np.uint8)
+    pixels[np.hypot(x, y) < 0.35] = (220, 40, 40, 255)
+    pixels[np.hypot(x + 0.1, y) < 0.05] = (30, 200, 60, 255)
+    large = Image.fromarray(pixels).convert("RGBa")
+    return large.resize((side, side), Image.Resampling.BOX).convert("RGBA")
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +106,64 @@ def test_64_pixels_are_the_avatar_itself(avatar):
 
 
 def test_crisp_repeats_pixels(avatar):
-    large = np.asarray(enlarge(avatar, 256, "crisp"))
+    large = np.asarray(resize(avatar, 256, "crisp"))
     assert (large == np.asarray(avatar).repeat(4, 0).repeat(4, 1)).all()
 
 
 def test_smooth_edges_have_no_dark_fringe(avatar):
-    large = np.asarray(enlarge(avatar, 512, "smooth")).astype(int)
+    large = np.asarray(resize(avatar, 512)).astype(int)
     edge = large[(large[..., 3] > 20) & (large[..., 3] < 235)]
     assert len(edge) > 100 and edge[:, 0].min() > 170  # of 220; rounding of faint pixels
+
+
+def test_smooth_is_sharper_than_bicubic_whatever_the_size(avatar):
+    """Seen from the true larger picture, drawn by the same formula."""
+    for source, size in ((64, 256), (128, 512), (256, 512), (256, 1024)):
+        small, true = round_head(source), round_head(size).convert("RGBa")
+        plain = small.convert("RGBa").resize((size, size), Image.Resampling.BICUBIC)
+        smooth = resize(small, size).convert("RGBa")
+        errors = [np.asarray(p, float) - np.asarray(true) for p in (smooth, plain)]
+        assert np.square(errors[0]).mean() < np.square(errors[1]).mean(), (source, size)
+
+
+def test_smaller_is_antialiased():
+    small = np.asarray(resize(round_head(256), 64), dtype=int)
+    assert np.abs(small[..., 3] - np.asarray(round_head(64), dtype=int)[..., 3]).mean() < 1
+    assert len(np.unique(small[..., 3])) > 10
+
+
+@pytest.mark.parametrize(
+    ("options", "side"),
+    [
+        (FileOptions(size=64), 64),
+        (FileOptions(size=256), 384),
+        (FileOptions(size=1024), 384),
+        (FileOptions(size=1024, style="crisp"), 64),
+        (FileOptions("svg", 64, "crisp"), 384),
+        (FileOptions(size=None), 384),
+    ],
+)
+def test_which_picture_a_file_is_made_from(options, side):
+    assert options.drawn_size((64, 384)) == side
+    assert options.drawn_size((64,)) == 64
+
+
+@pytest.mark.parametrize("side", [64, 256, 384])
+def test_without_a_size_it_is_as_drawn(side):
+    head = round_head(side)
+    assert opened(encode(head, FileOptions(size=None))).tobytes() == head.tobytes()
+    assert f'width="{side}"'.encode() in encode(head, FileOptions("svg", None))
+
+
+@pytest.mark.parametrize("side", [256, 384, 512])
+def test_svg_of_a_large_picture(side):
+    """Its colours are those of the picture, and small ones are not mixed with others."""
+    text = encode(round_head(side), FileOptions("svg")).decode()
+    fills = [ImageColor.getrgb(colour) for colour in re.findall('fill="(#[0-9A-F]{6})"', text)]
+    for colour in ((220, 40, 40), (30, 200, 60)):
+        assert min(np.abs(np.subtract(fill, colour)).max() for fill in fills) <= 4
+    assert len(text) < 12_000
+    assert f'viewBox="0 0 {2 * side} {2 * side}"' in text
 
 
 def test_a_background_fills_the_square_or_the_circle(avatar):

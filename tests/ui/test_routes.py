@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import urllib.error
 import urllib.request
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from urllib.parse import urlencode
@@ -15,7 +17,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from tests.ui.pictures import opened
+from tests.ui.pictures import opened, same
 from ui.picture_files import read_recipe
 from ui.recipe import Recipe
 from ui.routes import _drawn, _GoneError, make_routes
@@ -92,6 +94,26 @@ def test_download(server):
     assert headers["Content-Disposition"] == 'attachment; filename="avatar-7.webp"'
 
 
+def test_several_as_one_file(server):
+    with urllib.request.urlopen(f"{server}/avatars.zip?hair=12&seed=7&num_images=3") as answer:
+        assert answer.headers["Content-Type"] == "application/zip"
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="avatars-7.zip"'
+        archive = zipfile.ZipFile(io.BytesIO(answer.read()))
+    assert archive.namelist() == [f"avatar-{seed}.png" for seed in (7, 8, 9)]
+    first = archive.read("avatar-7.png")
+    assert same(opened(first), opened(get(server, hair=12, seed=7, size=64)[2]))
+    assert (read_recipe(first)["hair"], read_recipe(first)["seed"]) == (12, 7)
+
+
+@pytest.mark.parametrize("query", ["num_images=17", "size=64", "hair=999"])
+def test_a_mistake_in_it_is_one_sentence(server, query):
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(f"{server}/avatars.zip?{query}")
+    assert raised.value.code == 400
+    sentence = json.load(raised.value)["error"]
+    assert query.partition("=")[0] in sentence and "\n" not in sentence
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
@@ -132,7 +154,7 @@ def test_health(server):
         health = json.load(answer)
     assert health["uptime_seconds"] >= 0
     assert health["model"].startswith("model")
-    known = {"status": "ok", "backend": "torch", "device": "cpu", "waiting": 0}
+    known = {"status": "ok", "backend": "torch", "device": "cpu", "waiting": 0, "sizes": [64]}
     assert {name: health[name] for name in known} == known
 
 
@@ -147,7 +169,7 @@ def test_a_failure_is_ours_and_told_without_its_details(pipeline):
         raise RuntimeError("secret path")
 
     stand_in = SimpleNamespace(
-        vocabulary=pipeline.vocabulary, defaults=pipeline.defaults, morph=None
+        vocabulary=pipeline.vocabulary, defaults=pipeline.defaults, sizes=(64,), morph=None
     )
     stand_in = type("Broken", (), {**vars(stand_in), "__call__": broken})()
     answer = client(stand_in).get("/avatar.png")
@@ -166,7 +188,7 @@ def test_nobody_draws_for_who_has_hung_up(pipeline):
         request = SimpleNamespace(
             is_disconnected=is_disconnected, headers={}, client=None, scope={}
         )
-        asking = asyncio.create_task(_drawn(studio, recipe, request))
+        asking = asyncio.create_task(_drawn(studio, [recipe], 64, request))
         await asyncio.sleep(1.2)
         assert not asking.done() and studio.waiting == 1
         gone.append(True)

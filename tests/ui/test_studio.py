@@ -23,17 +23,19 @@ class Sampler:
     """Stands in for a pipeline: notes what it is given, and waits until it may go on."""
 
     morph = None
+    sizes = (64,)
+    upscaler = SimpleNamespace(defaults={"num_inference_steps": 1})
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
-        self.settings: list[tuple] = []
+        self.settings: list[dict] = []
         self.errors: list[Exception] = []
         self.may_go_on = threading.Event()
         self.started = threading.Event()
 
     def __call__(self, looks, *, seed, callback, **settings):
         self.batches.append(list(seed))
-        self.settings.append(tuple(settings.values()))
+        self.settings.append(settings)
         self.started.set()
         while not self.may_go_on.wait(0.01):
             callback()
@@ -70,7 +72,7 @@ def test_what_differs_in_looks_and_seed_only_is_drawn_together(studio, sampler):
     for future, recipe in zip(futures, mixed, strict=True):
         assert future.result(SECONDS).values["hair"] == recipe.looks[NAMES.index("hair")]
     assert sampler.batches == [[0], [1, 3, 5], [2, 4]]
-    assert [scale for _, scale, _ in sampler.settings] == [1.0, 1.0, 3.0]
+    assert [settings["guidance_scale"] for settings in sampler.settings] == [1.0, 1.0, 3.0]
 
 
 def test_a_batch_has_a_limit(studio, sampler):
@@ -109,6 +111,21 @@ def test_what_differs_otherwise_is_drawn_apart(studio, sampler, other):
     for future in futures:
         future.result(SECONDS)
     assert sampler.batches == [[0], [1, 3], [2]]
+
+
+def test_sizes_are_drawn_apart_and_remembered_apart(studio, sampler):
+    large = studio.submit(wanted(0), 256)
+    futures = studio.submit_all([wanted(1), wanted(2)])
+    more = studio.submit_all([wanted(1), wanted(0)], 256)
+    assert studio.waiting == 5  # the last one joins the first
+    sampler.may_go_on.set()
+    drawn = [future.result(SECONDS) for future in [studio.first, large, *futures, *more]]
+    assert drawn[1] is drawn[5] is not drawn[0]
+    assert sampler.batches == [[0], [0, 1], [1, 2]]
+    assert [settings["size"] for settings in sampler.settings] == [64, 256, 64]
+    assert studio.remembers([wanted(0), wanted(1)], 256) and studio.remembers([wanted(2)], 64)
+    assert not studio.remembers([wanted(2)], 256)
+    assert studio.remembers([wanted(2)])  # the largest that this one draws
 
 
 def test_who_asks_for_what_waits_already_joins_and_may_hurry_it(studio, sampler):

@@ -41,6 +41,18 @@ def test_the_picture_is_the_same_and_the_time_honest(pipeline, durations):
     assert durations == [pytest.approx(2 + 0.02 * 6)]
 
 
+def test_large_pictures_take_longer(large_pipeline, durations):
+    recipe = Recipe.parse(large_pipeline, {"seed": 7, "num_inference_steps": 3})
+    studio = Studio(large_pipeline)
+    sizes = [studio.submit(recipe, size).result(30).image.width for size in (64, 256)]
+    with studio.alone() as tools:
+        tools.film({}, seed=7, num_inference_steps=3, guidance_scale=1.0)
+        frames = tools.morph({"hair": 3}, {"hair": 4}, num_frames=5, seed=7)
+    assert sizes == [64, 256] and frames[0].width == 256
+    one = 2 + 0.02 * 3 + 0.08
+    assert durations == pytest.approx([2 + 0.02 * 3, one, one, 2 + 5 * (0.02 * 4 + 0.08)])
+
+
 def test_films_and_morphs_borrow_it_too(pipeline, durations):
     settings = {"seed": 7, "num_inference_steps": 3}
     with Studio(pipeline).alone() as tools:

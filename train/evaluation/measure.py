@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from avatar_model import AvatarPipeline
 from avatar_model.attributes import NAMES
-from avatar_model.classifier import AvatarClassifier
+from avatar_model.classifier import AvatarClassifier, Reading
 
 from ..packed import HELD_OUT, PackedSet
-from .attribute_accuracy import attribute_accuracy, colour_accuracy
+from .attribute_accuracy import attribute_accuracy
+from .compared import compare, resized_psnr, summarize_seeds
 from .distribution import compare_distributions
-from .draw import draw_avatars
+from .draw import BATCH, draw_avatars, draw_batches
 from .embedding import shape_and_colour
 from .memorisation import Memorisation, memorisation
 from .memorisation import summarize as summarize_memorisation
-from .paired import PairedErrors, paired_errors
-from .paired import summarize as summarize_paired
+from .paired import PairedErrors
 from .palette import measure_palette
 from .partial import partial_conditions
 
-REGIONS = {"face": "face_color", "hair": "hair_color", "glasses": "glasses_color"}
-"""What a region of the picture is called, and the attribute that gives it its colour."""
-
 FLOOR_IMAGES = 2048
 PARTIAL_IMAGES = 256
+SEED_DISTANCE = 1_000_000
+"""Between seeds, so that no avatar of one has the noise of another's."""
 
 
 class EvaluationError(Exception):
@@ -37,15 +36,17 @@ class EvaluationError(Exception):
 
 @dataclass(frozen=True)
 class Drawn:
-    """What was measured, image by image, for the pictures of the report.
+    """What was measured, image by image, for the pictures of the report; all of the first seed.
 
     Attributes:
-        images: uint8 [S, N, H, W, 4], the avatars of S seeds.
-        errors: of the first seed.
-        memory: of the first seed.
+        images: uint8 [N, H, W, 4], the avatars at full size.
+        small: uint8 [N, h, w, 4], what the base drew; the same array if the model has one stage.
+        errors: at full size.
+        memory: at the base's.
     """
 
     images: np.ndarray
+    small: np.ndarray
     errors: PairedErrors
     memory: Memorisation
 
@@ -57,69 +58,108 @@ def measure(
     train: PackedSet,
     seeds: tuple[int, ...] = (0, 1, 2),
     say: Callable[[str], None] = lambda _: None,
+    larger: Mapping[int, np.ndarray] | None = None,
 ) -> tuple[dict[str, Any], Drawn]:
     """Draw every combination of ``truth`` with every seed and measure all there is to measure.
 
+    Full size is the largest that the model draws. Training images are looked at, and copies
+    looked for, at the base's size alone: at full size they would fill gigabytes.
+
     Args:
         pipeline, classifier: of the same vocabulary as the data, see :func:`check`.
-        truth: held-out images; each combination is drawn and compared with its image.
-        train: what the model was trained on.
+        truth: held-out images at the base's size; each combination is drawn and compared.
+        train: what the model was trained on, at the base's size.
         say: told what is being done.
+        larger: by size, the images of ``truth``, uint8 [N, H, W, 4]: at full size, if that is not
+            the base's, and at any further one at which to give the PSNR.
 
     Returns:
-        for JSON: ``paired``, ``attributes``, ``colours``, ``distribution``, ``partial`` and
-        ``memorisation``. What cannot be measured, with too few images or without a classifier, is
-        ``{"refused": why}``.
+        for JSON: ``size``, ``paired`` and ``colours`` at full size; ``base``, the same three of
+        the base's pictures, and ``enlarged``, both only of a model with an upscaler;
+        ``attributes``, ``distribution``, ``partial`` and ``memorisation``. What cannot be
+        measured, with too few images or without a classifier, is ``{"refused": why}``.
     """
+    sizes, crop, attributes = pipeline.sizes, pipeline.network.config.crop, truth.attributes
+
+    def see(images: np.ndarray) -> Reading:
+        return classifier(classifier.view(images, crop))
+
+    read = (lambda images: see(images).values) if classifier else None
     say(f"drawing {len(truth)} combinations with {len(seeds)} seeds")
-    # Far apart, so that no avatar of one seed has the noise of another seed's.
-    images = np.stack([draw_avatars(pipeline, truth.attributes, 1_000_000 * s)[0] for s in seeds])
-
-    say("comparing them with the true images")
+    starts = [SEED_DISTANCE * seed for seed in seeds]
+    small = [draw_avatars(pipeline, attributes, s, size=sizes[0])[0] for s in starts]
     palette = measure_palette(train)
-    masks = {
-        region: palette.regions(name, truth.images, truth.attributes)
-        for region, name in REGIONS.items()
-    }
-    errors = [paired_errors(drawn, truth.images, masks) for drawn in images]
-    paired = summarize_paired(_mean_over_seeds(errors))
-    paired["psnr_per_seed"] = [float(e.psnr.mean()) for e in errors]
+    images, whole, report = small[0], truth, {"size": sizes[-1]}
+    by_base = [compare(_batches(i), truth, palette, None if larger else read) for i in small]
+    by_seed = by_base
+    if larger:
+        say(f"drawing them again at {sizes[-1]} pixels")
+        whole, palette = replace(truth, images=larger[sizes[-1]]), palette.at(sizes[-1])
+        images, _ = draw_avatars(pipeline, attributes, starts[0])
+        by_seed = [compare(_batches(images), whole, palette, read)]
+        for start in starts[1:]:
+            drawn = (batch for batch, _ in draw_batches(pipeline, attributes, start))
+            by_seed.append(compare(drawn, whole, palette, read))
+        report["base"] = {"size": sizes[0], **summarize_seeds(by_base, attributes)}
+        report["enlarged"] = _enlarged(images, small[0], truth.images, larger)
+    report |= summarize_seeds(by_seed, attributes)
 
-    say("reading attributes and colours")
-    colours = {
-        name: colour_accuracy(
-            truth.attributes[:, NAMES.index(name)],
-            np.stack([palette.read(name, drawn, masks[region]) for drawn in images]),
-            palette.read(name, truth.images, masks[region]),
-        )
-        for region, name in REGIONS.items()
-    }
+    say("reading attributes")
     lots = np.random.default_rng(0).permutation(len(train))[:FLOOR_IMAGES]
-    compared = (truth.images, images[0], train.images[lots])
-    shape = _or_refused(compare_distributions, *map(shape_and_colour, compared))
+    crowds = (truth.images, small[0], train.images[lots])
+    shape = _or_refused(compare_distributions, *map(shape_and_colour, crowds))
     if classifier is None:
-        attributes = attr = partial = {"refused": "no classifier was given"}
+        accuracy = attr = partial = {"refused": "no classifier was given"}
     else:
-        visible, in_real = classifier.visible(truth.attributes), classifier(truth.images).values
-        in_drawn = np.stack([classifier(drawn).values for drawn in images])
-        attributes = attribute_accuracy(truth.attributes, visible, in_drawn, in_real)
-        features = (classifier(pictures).features for pictures in compared)
-        attr = _or_refused(compare_distributions, *features)
+        visible = classifier.visible(attributes)
+        in_real = np.concatenate([read(batch) for batch in _batches(whole.images)])
+        in_drawn = np.stack([seed.values for seed in by_seed])
+        accuracy = attribute_accuracy(attributes, visible, in_drawn, in_real)
+        accuracy["view"] = _view(classifier, sizes[-1], crop)
+        attr = _or_refused(compare_distributions, *(see(crowd).features for crowd in crowds))
         say("leaving attributes open")
-        partial = partial_conditions(pipeline, classifier, truth.attributes[:PARTIAL_IMAGES])
-        partial["ceiling"] = float((in_real == truth.attributes)[visible].mean())
+        partial = partial_conditions(pipeline, classifier, attributes[:PARTIAL_IMAGES])
+        partial["ceiling"] = float((in_real == attributes)[visible].mean())
 
     say("looking for copies of training images")
-    memory = memorisation(images[0], truth.images, train.images)
-    report = {
-        "paired": paired,
-        "attributes": attributes,
-        "colours": colours,
+    memory = memorisation(small[0], truth.images, train.images)
+    report |= {
+        "attributes": accuracy,
         "distribution": {"attr": attr, "shape": shape},
         "partial": partial,
         "memorisation": summarize_memorisation(memory),
     }
-    return report, Drawn(images, errors[0], memory)
+    return report, Drawn(images, small[0], by_seed[0].errors, memory)
+
+
+def _enlarged(
+    images: np.ndarray, small: np.ndarray, true_small: np.ndarray, larger: Mapping[int, np.ndarray]
+) -> dict[str, dict[str, float]]:
+    """By size, what the upscaler is worth there: PSNR of its pictures, and of enlarged ones."""
+    return {
+        str(size): {
+            "drawn": resized_psnr(images, real),
+            "base": resized_psnr(small, real),
+            "true_small": resized_psnr(true_small, real),
+        }
+        for size, real in larger.items()
+    }
+
+
+def _view(classifier: AvatarClassifier, size: int, crop: int) -> dict[str, Any]:
+    """What the classifier was shown: which part of pictures of which size, and whether enlarged."""
+    shown = size * classifier.crop / crop
+    return {
+        "size": size,
+        "crop": crop,
+        "classifier_size": classifier.image_size,
+        "classifier_crop": classifier.crop,
+        "enlarged": shown < classifier.image_size,
+    }
+
+
+def _batches(images: np.ndarray) -> Iterable[np.ndarray]:
+    return (images[start : start + BATCH] for start in range(0, len(images), BATCH))
 
 
 def check(
@@ -130,6 +170,9 @@ def check(
 ) -> None:
     """Refuse what cannot be compared, with the reason.
 
+    Args:
+        truth, train: at the base's size.
+
     Raises:
         EvaluationError: see the messages.
     """
@@ -139,16 +182,19 @@ def check(
         )
     if not len(train):
         raise EvaluationError("the data set has no training images")
-    if pipeline.training.get("held_out") != HELD_OUT:
-        raise EvaluationError(
-            f"the model was trained with other images held out than today ({HELD_OUT}), so it may "
-            "have seen what it would be tested on; train it again"
-        )
-    size = truth.images.shape[1]
-    parties = [("model", pipeline.vocabulary, pipeline.network.config.image_size)]
+    for stage, training in (
+        ("model", pipeline.training),
+        *([("upscaler", pipeline.upscaler.training)] if pipeline.upscaler else []),
+    ):
+        if training.get("held_out") != HELD_OUT:
+            raise EvaluationError(
+                f"the {stage} was trained with other images held out than today ({HELD_OUT}), so "
+                "it may have seen what it would be tested on; train it again"
+            )
+    parties = [("model", pipeline.vocabulary)]
     if classifier:
-        parties.append(("classifier", classifier.vocabulary, classifier.image_size))
-    for what, vocabulary, its_size in parties:
+        parties.append(("classifier", classifier.vocabulary))
+    for what, vocabulary in parties:
         for name in NAMES:
             theirs, ours = vocabulary.labels[name], truth.vocabulary.labels[name]
             if theirs != ours:
@@ -157,21 +203,21 @@ def check(
                     f"the {what} was trained on other attributes: {name} {value} is "
                     f"{theirs[value]!r} for it and {ours[value]!r} in this data set"
                 )
-        if its_size != size:
-            raise EvaluationError(
-                f"the {what} is for {its_size}x{its_size} pixels, and the data set is packed at "
-                f"{size}x{size}"
-            )
-
-
-def _mean_over_seeds(errors: list[PairedErrors]) -> PairedErrors:
-    """Each combination counts once: its errors are the means over the seeds."""
-    return PairedErrors(
-        psnr=np.mean([e.psnr for e in errors], axis=0),
-        ssim=np.mean([e.ssim for e in errors], axis=0),
-        alpha_iou=np.mean([e.alpha_iou for e in errors], axis=0),
-        colour={r: np.mean([e.colour[r] for e in errors], axis=0) for r in errors[0].colour},
-    )
+    size, config = truth.images.shape[1], pipeline.network.config
+    if config.image_size != size:
+        raise EvaluationError(
+            f"the model is for {config.image_size}x{config.image_size} pixels, and the data set "
+            f"is packed at {size}x{size}"
+        )
+    if config.crop != truth.crop:
+        raise EvaluationError(
+            f"the model draws a crop of {config.crop}, and the data set is packed with {truth.crop}"
+        )
+    if classifier and classifier.crop > config.crop:
+        raise EvaluationError(
+            f"the classifier reads a crop of {classifier.crop}, and the model draws only "
+            f"{config.crop}; train another: python -m train.classifier --crop {config.crop}"
+        )
 
 
 def _or_refused(measurement: Callable[..., dict[str, Any]], *arrays: np.ndarray) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,18 @@ class PairedErrors:
     ssim: np.ndarray
     alpha_iou: np.ndarray
     colour: dict[str, np.ndarray]
+
+    @classmethod
+    def combined(
+        cls, errors: list[PairedErrors], join: Callable[[list[np.ndarray]], np.ndarray]
+    ) -> PairedErrors:
+        """Several as one; ``join`` makes one array of one measure's arrays."""
+        return cls(
+            psnr=join([e.psnr for e in errors]),
+            ssim=join([e.ssim for e in errors]),
+            alpha_iou=join([e.alpha_iou for e in errors]),
+            colour={r: join([e.colour[r] for e in errors]) for r in errors[0].colour},
+        )
 
 
 def paired_errors(

@@ -64,6 +64,21 @@ class Palette:
     colours: dict[str, dict[int, tuple[int, int, int]]]
     places: dict[str, np.ndarray]
 
+    def at(self, size: int) -> Palette:
+        """The same for images of ``size`` pixels, with every place as many times as wide and high.
+
+        Learning at full size would need gigabytes; a fill of an area has the same colour there.
+
+        Raises:
+            ValueError: not a multiple of the size it was learned from.
+        """
+        learned = next(iter(self.places.values())).shape[1]
+        if size % learned:
+            raise ValueError(f"a palette of {learned} pixels cannot be used at {size}")
+        scale = size // learned
+        places = {name: p.repeat(scale, 1).repeat(scale, 2) for name, p in self.places.items()}
+        return Palette(self.colours, places)
+
     def regions(self, attribute: str, images: np.ndarray, attributes: np.ndarray) -> np.ndarray:
         """The pixels that show the fill of each image's own value.
 

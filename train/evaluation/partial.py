@@ -42,12 +42,13 @@ def partial_conditions(
         intervals; and ``distance``, see :func:`distance_from_frequencies`.
     """
     rng = np.random.default_rng(seed)
-    results = []
+    crop, results = pipeline.network.config.crop, []
     for count in open_counts:
         is_open = rng.random(attributes.shape).argsort(axis=1) < count  # [N, 18], k per row
         asked = np.where(is_open, ANY, attributes.astype(np.int64))
         images, told = draw_avatars(pipeline, asked, seed)
-        read, visible = classifier(images).values, classifier.visible(told)
+        read = classifier(classifier.view(images, crop)).values
+        visible = classifier.visible(told)
         results.append(
             {
                 "open": count,

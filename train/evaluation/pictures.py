@@ -22,7 +22,7 @@ COPIES = 12
 def save_worst(path: Path, drawn: np.ndarray, real: np.ndarray, errors: PairedErrors) -> None:
     """The 20 pairs with the lowest PSNR, the worst first; uint8 [N, H, W, 4] each."""
     rows = errors.psnr.argsort()[:WORST]
-    save_pairs(path, real[rows], drawn[rows], pairs_per_row=5)
+    save_pairs(path, real[rows], drawn[rows], pairs_per_row=5, max_pixels=None)
 
 
 def save_copies(

@@ -9,17 +9,18 @@ from typing import Any
 
 from avatar_model.checkpoint import write_atomically
 
+from .tables import (
+    attribute_table,
+    colour_table,
+    distribution_table,
+    enlarged_table,
+    paired_table,
+    partial_table,
+    sweep_table,
+)
+
 REPORT_JSON = "report.json"
 REPORT_MD = "report.md"
-
-_PAIRED = {
-    "psnr": ("PSNR (dB)", "{:.2f}"),
-    "ssim": ("SSIM", "{:.4f}"),
-    "alpha_iou": ("Alpha IoU", "{:.4f}"),
-    "colour_face": ("Colour error in the face (CIEDE2000)", "{:.2f}"),
-    "colour_hair": ("Colour error in the hair (CIEDE2000)", "{:.2f}"),
-    "colour_glasses": ("Colour error in the glasses (CIEDE2000)", "{:.2f}"),
-}
 
 
 def write_report(folder: Path, report: dict[str, Any]) -> None:
@@ -47,41 +48,47 @@ def to_markdown(report: dict[str, Any]) -> str:
         f"Made by `{about['command']}`.\n",
         "## 1. Against the true image\n",
         "All 18 attributes determine a picture of Cartoon Set, so every avatar has one right "
-        "answer. Compared on white; colour errors only where the true image shows that fill.\n",
-        paired_table(report["paired"]),
+        "answer. Compared on white; colour errors only where the true image shows that fill."
+        f"{_both_sizes(report)}\n",
+        paired_table(_by_size(report, "paired")),
         f"\nPSNR with each seed: {', '.join(f'{v:.2f}' for v in report['paired']['psnr_per_seed'])}"
-        " dB.\n\n![The 20 worst pairs: true image left, drawn avatar right](worst.png)\n",
+        " dB.\n",
+        _enlarged(report),
+        "![The 20 worst pairs: true image left, drawn avatar right](worst.png)\n",
         "## 2. Attributes\n",
         "Read by an independent classifier (a plain convolutional network, trained on real images "
         "only). The ceiling is what it reads in the true images of the same combinations. An "
         "attribute that the combination covers is left out: where the classifier, on real images "
         "of the validation split, reads an attribute no better than half way between guessing and "
-        "its usual accuracy, given the value of another one.\n",
+        f"its usual accuracy, given the value of another one.{_view(report['attributes'])}\n",
         attribute_table(report["attributes"]),
         "\nColours read from the pixels: the median colour where the true image shows that fill, "
         "and the nearest colour of the palette.\n",
-        colour_table(report["colours"]),
+        colour_table(_by_size(report, "colours")),
         "\n## 3. Distribution\n",
         "Distances between the drawn avatars and the true images of the same combinations, beside "
         "the floor: other real images in place of the drawn ones. FD and KD are Frechet and kernel "
         "distance, corrected for the number of images, so that 0 is perfect and noise goes either "
         "way; density and coverage as usual, 1 is good. Features are the classifier's (attr) or "
         "HOG shapes with a colour thumbnail (shape), in their first principal components. They are "
-        "not FID and KID: no Inception network is involved. Intervals are jackknife intervals.\n",
-        _distribution_table(report["distribution"]),
+        "not FID and KID: no Inception network is involved. Intervals are jackknife intervals."
+        f"{_of_the_base(report)}\n",
+        distribution_table(report["distribution"]),
         "\n## 4. Attributes left open\n",
         "Given: share of visible given attributes read as asked. Drawn: share of visible drawn "
         "attributes read as told. Ceiling: the share read rightly in real images. Distance: total "
         "variation between the values that were read and the frequencies of the training data, "
         "beside what an exact sample of that size has.\n",
-        _partial_table(report["partial"]),
+        partial_table(report["partial"]),
         "\n## 5. Is it a copy of a training image?\n",
-        _copies(report["memorisation"]),
+        f"{_copies(report['memorisation'])}{_of_the_base(report)}",
         "\n![The worst: true image, drawn avatar, nearest training image](copies.png)\n",
     ]
     if "sweep" in report:
         parts += ["\n## 6. Sampler, steps and guidance\n", _sweep(report["sweep"])]
-    return "\n".join(parts).rstrip() + "\n"
+        if "upscaler" in report["sweep"]:
+            parts.append(_upscaler_sweep(report["sweep"]))
+    return "\n".join(part for part in parts if part).rstrip() + "\n"
 
 
 def card_section(report: dict[str, Any]) -> str:
@@ -92,24 +99,31 @@ def card_section(report: dict[str, Any]) -> str:
             f"{about['combinations']} attribute combinations of the {about['split']} split, never "
             f"trained on, each drawn with {len(about['seeds'])} seeds; {_settings(about)}. "
             f"{about['date']}, {about['machine']}. All 18 attributes determine the picture, so "
-            "every avatar has one right answer and is compared with it on white.\n",
-            paired_table(report["paired"]),
+            "every avatar has one right answer and is compared with it on white."
+            f"{_both_sizes(report)}\n",
+            paired_table(_by_size(report, "paired")),
+            _enlarged(report),
             "\nAttributes, read by a classifier that is independent of this model; the ceiling is "
-            "what it reads in the true images:\n",
+            f"what it reads in the true images.{_view(report['attributes'])}\n",
             attribute_table(report["attributes"]),
             "\nColours, read from the pixels:\n",
-            colour_table(report["colours"]),
-            f"\n{_copies(report['memorisation'])}\n",
+            colour_table(_by_size(report, "colours")),
+            f"\n{_copies(report['memorisation'])}{_of_the_base(report)}\n",
             f"`{about['command']}`",
         ]
     )
 
 
 def card_metrics(report: dict[str, Any]) -> dict[str, float]:
-    """The figures for the front matter of the model card."""
+    """The figures for the front matter of the model card; at full size unless they say another."""
+    others = {size: entry["drawn"] for size, entry in report.get("enlarged", {}).items()}
+    if "base" in report:
+        others[str(report["base"]["size"])] = report["base"]["paired"]["psnr"]["mean"]
+    others.pop(str(report["size"]), None)
     return {
         "psnr_db": report["paired"]["psnr"]["mean"],
         "psnr_db_5th_percentile": report["paired"]["psnr"]["bad_5th_percentile"],
+        **{f"psnr_db_at_{size}": value for size, value in others.items()},
         **{
             f"attribute_{name}": report["attributes"][name]
             for name in ("accuracy", "share_of_ceiling")
@@ -123,133 +137,70 @@ def card_metrics(report: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def paired_table(paired: dict[str, Any]) -> str:
-    """Section 1 as a Markdown table."""
-    rows = []
-    for key, (name, form) in _PAIRED.items():
-        entry = paired.get(key)
-        if entry and entry["count"]:
-            low, high = entry["interval"]
-            rows.append(
-                (
-                    name,
-                    form.format(entry["mean"]),
-                    f"{form.format(low)} to {form.format(high)}",
-                    form.format(entry["bad_5th_percentile"]),
-                    entry["count"],
-                )
-            )
-    return _table(("", "mean", "95 % interval", "worst 5 % begin at", "images"), rows)
+def _by_size(report: dict[str, Any], key: str) -> dict[int, Any]:
+    """``paired`` or ``colours`` at full size, and then those of the base, if it has an upscaler."""
+    found = {report["size"]: report[key]}
+    if "base" in report:
+        found[report["base"]["size"]] = report["base"][key]
+    return found
 
 
-def attribute_table(attributes: dict[str, Any]) -> str:
-    """Section 2 as a Markdown table, the mean first."""
-    if "refused" in attributes:
-        return _refused(attributes)
-    low, high = attributes["interval"]
-    rows = [
-        (
-            "**mean**",
-            f"**{attributes['accuracy']:.4f}** ({low:.4f} to {high:.4f})",
-            f"{attributes['ceiling']:.4f}",
-            f"**{attributes['share_of_ceiling']:.4f}**",
-            "",
-        )
-    ]
-    for name, entry in attributes["per_attribute"].items():
-        if entry["accuracy"] is None:
-            rows.append((name, "nowhere visible", "", "", 0))
-            continue
-        share = f"{entry['accuracy'] / entry['ceiling']:.4f}" if entry["ceiling"] else ""
-        numbers = f"{entry['accuracy']:.4f}", f"{entry['ceiling']:.4f}", share
-        rows.append((name, *numbers, entry["visible"]))
-    return _table(("attribute", "accuracy", "ceiling", "share of ceiling", "images"), rows)
+def _both_sizes(report: dict[str, Any]) -> str:
+    if "base" not in report:
+        return ""
+    return (
+        f" Avatars of {report['size']} pixels, and beside them what the base drew, of "
+        f"{report['base']['size']} pixels, each against the true image of that size."
+    )
 
 
-def colour_table(colours: dict[str, Any]) -> str:
-    """Colours from pixels as a Markdown table."""
-    rows = [
-        (
-            name,
-            f"{entry['accuracy']:.4f} ({entry['interval'][0]:.4f} to {entry['interval'][1]:.4f})",
-            f"{entry['ceiling']:.4f}",
-            entry["readable"],
-        )
-        for name, entry in colours.items()
-        if entry["readable"]
-    ]
-    return _table(("colour", "accuracy", "ceiling", "images"), rows)
+def _enlarged(report: dict[str, Any]) -> str:
+    if "enlarged" not in report:
+        return ""
+    return (
+        "\nWhat the upscaler is worth (first seed): small pictures enlarged with a bicubic filter "
+        "instead, all against the true images of that size.\n\n"
+        + enlarged_table(report["enlarged"])
+    )
+
+
+def _of_the_base(report: dict[str, Any]) -> str:
+    """What was measured of small pictures alone says so."""
+    if "base" not in report:
+        return ""
+    return f" Measured on the pictures of {report['base']['size']} pixels that the base draws."
+
+
+def _view(attributes: dict[str, Any]) -> str:
+    """Which pictures the classifier was shown, if not the drawn ones as they are."""
+    view = attributes.get("view")
+    if view is None:
+        return ""
+    shown = view["size"], view["crop"]
+    wanted = view["classifier_size"], view["classifier_crop"]
+    if shown == wanted:
+        return ""
+    text = (
+        f" It reads {wanted[0]} x {wanted[0]} pixels of the centre {wanted[1]} of 500, so that "
+        f"part of every picture, drawn or true, of {shown[0]} pixels and the centre {shown[1]} was "
+    )
+    if view["enlarged"]:
+        return text + "enlarged for it. **That blurs them, and lowers accuracy and ceiling.**"
+    return text + "shrunk for it."
 
 
 def _settings(about: dict[str, Any]) -> str:
     defaults = about["defaults"]
-    return (
+    text = (
         f"{defaults['num_inference_steps']} step(s) of {defaults['sampler']}, guidance scale "
         f"{defaults['guidance_scale']:g}"
     )
-
-
-def _distribution_table(distribution: dict[str, Any]) -> str:
-    rows, refused = [], []
-    for features, entry in distribution.items():
-        if "refused" in entry:
-            refused.append(f"\n{features}: {_refused(entry)}")
-            continue
-        for metric, label in (
-            ("frechet", f"FD-{features}"),
-            ("kernel", f"KD-{features}"),
-            ("density", f"density ({features})"),
-            ("coverage", f"coverage ({features})"),
-        ):
-            value = entry[metric]
-            drawn, floor = (
-                f"{value[key]:.3g} ({value[f'{prefix}interval'][0]:.3g} to "
-                f"{value[f'{prefix}interval'][1]:.3g})"
-                for key, prefix in (("value", ""), ("floor", "floor_"))
-            )
-            rows.append((label, drawn, floor, entry["count"]))
-    table = _table(("", "drawn", "floor: real", "images"), rows) if rows else ""
-    return table + "\n".join(refused)
-
-
-def _partial_table(partial: dict[str, Any]) -> str:
-    if "refused" in partial:
-        return _refused(partial)
-    rows = []
-    for entry in partial["by_open"]:
-        distance = entry["distance"]
-        rows.append(
-            (
-                entry["open"],
-                _share(entry["given"]),
-                _share(entry["drawn"]),
-                f"{partial['ceiling']:.4f}",
-                f"{distance['total_variation']:.3f} ({distance['floor']:.3f})",
-                ", ".join(distance["unlike_data"]) or "none",
-                entry["images"],
-            )
+    if upscaler := about.get("upscaler"):
+        text += (
+            f"; upscaler: {upscaler['num_inference_steps']} step(s) of {upscaler['sampler']}, "
+            f"augmentation level {upscaler['aug_level']:g}"
         )
-    header = (
-        "open",
-        "given",
-        "drawn",
-        "ceiling",
-        "distance (exact sample)",
-        "unlike the data",
-        "images",
-    )
-    return _table(header, rows)
-
-
-def _refused(entry: dict[str, Any]) -> str:
-    return f"Not measured: {entry['refused']}.\n"
-
-
-def _share(entry: dict[str, Any] | None) -> str:
-    if entry is None:
-        return "-"
-    low, high = entry["interval"]
-    return f"{entry['accuracy']:.4f} ({low:.4f} to {high:.4f})"
+    return text
 
 
 def _copies(entry: dict[str, Any]) -> str:
@@ -271,34 +222,38 @@ def _copies(entry: dict[str, Any]) -> str:
 
 def _sweep(sweep: dict[str, Any]) -> str:
     chosen = sweep["best"]
-    names = ("sampler", "num_inference_steps", "guidance_scale")
-    rows = [
-        (
-            *(entry[name] for name in names),
-            entry["evaluations"],
-            f"{entry['psnr_db']:.2f}",
-            f"{entry['psnr_db_5th_percentile']:.2f}",
-        )
-        for entry in sweep["entries"]
-    ]
-    same = all(chosen[name] == sweep["defaults"][name] for name in names)
-    verdict = (
-        "These are the defaults of the model."
-        if same
-        else ("**The defaults of the model are others**; `--set-defaults` writes these into it.")
-    )
+    columns = {
+        "sampler": "sampler",
+        "num_inference_steps": "steps",
+        "guidance_scale": "scale",
+    }
+    of_the_base = " of the base's pictures" if "upscaler" in sweep else ""
     return (
-        f"Mean paired PSNR on {sweep['images']} combinations of the *validation* split. Chosen: "
-        "the cheapest setting within 0.1 dB of the best one, "
+        f"Mean paired PSNR{of_the_base} on {sweep['images']} combinations of the *validation* "
+        "split. Chosen: the cheapest setting within 0.1 dB of the best one, "
         f"{chosen['sampler']} with {chosen['num_inference_steps']} step(s) at guidance scale "
-        f"{chosen['guidance_scale']:g}. {verdict}\n\n![Sweep](sweep.png)\n\n"
-        + _table(("sampler", "steps", "scale", "evaluations", "PSNR (dB)", "5th percentile"), rows)
+        f"{chosen['guidance_scale']:g}. {_verdict(sweep, columns)}\n\n![Sweep](sweep.png)\n\n"
+        + sweep_table(sweep["entries"], columns)
     )
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    lines = [header, ("---",) * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+def _upscaler_sweep(sweep: dict[str, Any]) -> str:
+    upscaler = sweep["upscaler"]
+    chosen = upscaler["best"]
+    columns = {"num_inference_steps": "steps", "aug_level": "augmentation level"}
+    return (
+        "\n## 7. Steps of the upscaler, and noise on what it sees\n\n"
+        "The same at full size, with the base's defaults. Chosen likewise: "
+        f"{chosen['num_inference_steps']} step(s) with augmentation level "
+        f"{chosen['aug_level']:g}. {_verdict(upscaler, columns)}\n\n"
+        + sweep_table(upscaler["entries"], columns)
+    )
+
+
+def _verdict(sweep: dict[str, Any], names: dict[str, str]) -> str:
+    if all(sweep["best"][name] == sweep["defaults"][name] for name in names):
+        return "These are the defaults of the model."
+    return "**The defaults of the model are others**; `--set-defaults` writes these into it."
 
 
 def _finite(value: Any) -> Any:

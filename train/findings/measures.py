@@ -209,6 +209,7 @@ def validation_loss(pipeline: AvatarPipeline, truth: PackedSet, count: int) -> n
         for start in range(0, count, _LOSS_BATCH):
             rows = slice(start, min(start + _LOSS_BATCH, count))
             x0 = to_model(truth.images[rows], config.pixel_range).to(pipeline.device)
-            part = Draw(*(value.to(pipeline.device) for value in noise.rows(rows)))
+            of_rows = noise.rows(rows)  # an upscaler's part of a draw is None
+            part = Draw(*(v if v is None else v.to(pipeline.device) for v in of_rows))
             losses.append(diffusion_loss(denoiser, x0, part).double().cpu())
     return torch.cat(losses).view(LOSS_NOISES, count).mean(0).numpy()

@@ -134,7 +134,9 @@ def all_runs(
     fast = replace(constant, learning_rate=4 * base.learning_rate)
     add(FAST, "blog-4, 4 times the rate, never cut", fast)
     ours = presets.load("default")
-    add(OURS, "our default preset", replace(ours, model=replace(ours.model, **scale.ours)))
+    # The same pictures for all, and those of the blog: our own crop is wider.
+    model = replace(ours.model, crop=base.model.crop, **scale.ours)
+    add(OURS, "our default preset", replace(ours, model=model))
     return runs
 
 

@@ -5,6 +5,7 @@ The "real" images here are avatars of the bundled model, which the bundled class
 
 import json
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,9 +14,10 @@ import pytest
 from avatar_model import AvatarPipeline
 from avatar_model.attributes import ANY, to_row
 from avatar_model.classifier import AvatarClassifier
+from avatar_model.images import on_white, psnr, resize
 from train.evaluation.draw import draw_avatars
 from train.evaluation.measure import EvaluationError, check, measure
-from train.evaluation.report import card_metrics, to_markdown, write_report
+from train.evaluation.report import card_metrics, card_section, to_markdown, write_report
 from train.packed import HELD_OUT, PackedSet
 
 TRUE, TRAIN = 60, 240
@@ -41,13 +43,20 @@ def world(bundled):
 
 
 class Fake:
-    """A model that answers with pictures from an album: ``choose(row of the request)``."""
+    """A model that answers with pictures from an album: ``choose(row of the request)``.
 
-    def __init__(self, world, choose):
+    With ``upscale(small pictures)`` it has a second stage, of 128 pixels.
+    """
+
+    def __init__(self, world, choose, upscale=None):
         self.truth, self.train = world
         self.choose = choose
         self.vocabulary = self.truth.vocabulary
-        self.network = SimpleNamespace(config=SimpleNamespace(image_size=64))
+        self.network = SimpleNamespace(config=SimpleNamespace(image_size=64, crop=360))
+        self.sizes, self.upscaler, self.upscale = (64,), None, upscale
+        if upscale:
+            self.sizes = (64, 128)
+            self.upscaler = SimpleNamespace(training={"held_out": HELD_OUT})
         self.training = {"held_out": HELD_OUT}
 
     def __call__(self, requests, seed, output_type, **options):
@@ -55,8 +64,10 @@ class Fake:
             self.vocabulary.draw(request, np.random.default_rng(s))
             for request, s in zip(requests, seed, strict=True)
         ]
-        images = [self.choose(to_row(t)) for t in told]
-        return SimpleNamespace(images=np.stack(images), attributes=told)
+        images = np.stack([self.choose(to_row(t)) for t in told])
+        if options.get("size", self.sizes[-1]) != 64:
+            images = self.upscale(images)
+        return SimpleNamespace(images=images, attributes=told)
 
 
 def copy_of(world):
@@ -137,6 +148,85 @@ def test_a_real_model_and_its_report(bundled, classifier, world, tmp_path):
     assert card_metrics(report)["psnr_db"] > 30
 
 
+@pytest.fixture(scope="module")
+def larger(world):
+    """The true large pictures, sharper than the small ones enlarged."""
+    return {128: sharp(world[0].images), 256: resize(sharp(world[0].images), 256)}
+
+
+def sharp(small):
+    """Enlarged to 128 pixels, every other pixel of the figure up to 20 levels darker."""
+    large = resize(small, 128)
+    large[:, ::2, ::2, :3] -= np.minimum(large[:, ::2, ::2, :3], 20)
+    return large
+
+
+class TestTwoStages:
+    def darker(self, images):
+        drawn = sharp(images)
+        drawn[..., :3] -= np.minimum(drawn[..., :3], 10)
+        return drawn
+
+    def test_a_perfect_copy(self, world, larger, classifier):
+        model = Fake(world, copy_of(world), sharp)
+        report, drawn = measure(model, classifier, *world, seeds=(0, 1), larger=larger)
+        assert report["size"] == 128 and report["base"]["size"] == 64
+        for found in (report, report["base"]):
+            assert found["paired"]["psnr"]["mean"] == math.inf
+            assert found["paired"]["colour_face"]["mean"] == 0
+            for colour in found["colours"].values():
+                assert colour["accuracy"] == colour["ceiling"]
+        assert report["attributes"]["accuracy"] == report["attributes"]["ceiling"] > 0.75
+        assert report["enlarged"]["128"]["drawn"] == report["enlarged"]["256"]["drawn"] == math.inf
+        assert drawn.images.shape[1] == 128 and drawn.small.shape[1] == 64
+        assert report["memorisation"]["nearer_to_truth"] == 1
+
+    def test_an_enlargement_scores_what_it_must(self, world, larger):
+        model = Fake(world, copy_of(world), lambda small: resize(small, 128))
+        report, _ = measure(model, None, *world, seeds=(0,), larger=larger)
+        enlarged = on_white(resize(world[0].images, 128))
+        must = psnr(enlarged, on_white(larger[128])).mean()
+        assert 25 < must < 40
+        assert report["paired"]["psnr"]["mean"] == pytest.approx(must)
+        for which in ("drawn", "base", "true_small"):
+            assert report["enlarged"]["128"][which] == pytest.approx(must)
+        again = on_white(resize(world[0].images, 256))
+        must = psnr(again, on_white(larger[256])).mean()
+        assert report["enlarged"]["256"]["base"] == pytest.approx(must)
+        assert report["base"]["paired"]["psnr"]["mean"] == math.inf
+
+    def test_the_full_size_is_the_headline_and_both_stand_side_by_side(self, world, larger):
+        model = Fake(world, copy_of(world), self.darker)
+        report, _ = measure(model, None, *world, seeds=(0,), larger=larger)
+        headline = report["paired"]["psnr"]["mean"]
+        assert 25 < headline < 40
+        metrics = card_metrics(report)
+        assert metrics["psnr_db"] == headline and metrics["psnr_db_at_64"] == math.inf
+        assert metrics["psnr_db_at_256"] == report["enlarged"]["256"]["drawn"]
+        assert "psnr_db_at_128" not in metrics
+        for page in (
+            to_markdown({"about": ABOUT, **report}),
+            card_section({"about": ABOUT, **report}),
+        ):
+            assert "| 128 pixels: mean |" in page and "| 64 pixels: mean |" in page
+            assert f"| PSNR (dB) | {headline:.2f} |" in page
+            assert "| PSNR (dB) | at 128 | at 256 |" in page
+            assert "Measured on the pictures of 64 pixels that the base draws." in page
+
+
+def test_a_model_of_another_crop_is_seen_through_that_of_the_classifier(world, classifier):
+    """What it reads is a part of these pictures; enlarged, and the page says so."""
+    truth, train = (replace(part, crop=420) for part in world)
+    fake = Fake(world, copy_of(world))
+    fake.network.config.crop = 420
+    check(fake, classifier, truth, train)
+    report, _ = measure(fake, classifier, truth, train, seeds=(0,))
+    assert report["attributes"]["view"]["enlarged"]
+    assert report["attributes"]["accuracy"] == report["attributes"]["ceiling"] < 0.6
+    page = to_markdown({"about": ABOUT, **report})
+    assert "of 64 pixels and the centre 420 was enlarged for it. **That blurs them" in page
+
+
 def test_what_cannot_be_compared_is_refused(bundled, classifier, world):
     truth, train = world
     fake = Fake(world, copy_of(world))
@@ -155,6 +245,15 @@ def test_what_cannot_be_compared_is_refused(bundled, classifier, world):
     fake.training = {}
     with pytest.raises(EvaluationError, match="held out"):
         check(fake, classifier, other, train)
+    wide = AvatarClassifier(classifier.network, classifier.vocabulary, crop=420)
+    with pytest.raises(EvaluationError, match="reads a crop of 420, and the model draws only 360"):
+        check(Fake(world, None), wide, truth, train)
+    with pytest.raises(EvaluationError, match="draws a crop of 360, and the data .* with 420"):
+        check(Fake(world, None), classifier, replace(truth, crop=420), train)
+    upscaled = Fake(world, None, lambda small: small)
+    upscaled.upscaler.training = {}
+    with pytest.raises(EvaluationError, match="the upscaler was trained with other images held"):
+        check(upscaled, classifier, truth, train)
     small = PackedSet(truth.images[:, ::2, ::2], truth.attributes, truth.ids, truth.vocabulary)
     with pytest.raises(EvaluationError, match="64x64 pixels, and .* 32x32"):
         check(Fake(world, None), classifier, small, train)

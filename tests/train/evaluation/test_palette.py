@@ -172,6 +172,21 @@ def test_ciede2000_of_known_pairs(a, b, difference):
     assert ciede2000(*rgb) == pytest.approx(difference, abs=2e-4)
 
 
+def test_a_palette_is_used_at_a_multiple_of_its_size():
+    train, truth = world(400), world(60, seed=1)
+    palette = measure_palette(train)
+    large = truth.images.repeat(3, axis=1).repeat(3, axis=2)
+    for name in COLOURED:
+        small = palette.regions(name, truth.images, truth.attributes)
+        regions = palette.at(48).regions(name, large, truth.attributes)
+        assert (regions == small.repeat(3, axis=1).repeat(3, axis=2)).all()
+        found = palette.at(48).read(name, large, regions)
+        readable = small.sum(axis=(1, 2)) >= MIN_PIXELS
+        assert (found == palette.read(name, truth.images, small))[readable].all()
+    with pytest.raises(ValueError, match="a palette of 16 pixels cannot be used at 40"):
+        palette.at(40)
+
+
 @needs_shared
 def test_cartoon_set_has_the_fills_its_description_lists():
     examples = read_cartoon_set(SHARED)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from avatar_model.attributes import NAMES
-from train.evaluation.sweep import best, evaluations, plot, sweep
+from avatar_model.pipeline import steps_to_evaluations
+from train.evaluation.sweep import best, plot, sweep, sweep_upscaler
 from train.packed import PackedSet
 
 
@@ -13,13 +14,13 @@ def entry(steps, scale, psnr):
         "sampler": "ddim",
         "num_inference_steps": steps,
         "guidance_scale": scale,
-        "evaluations": evaluations(steps, scale),
+        "evaluations": steps_to_evaluations(steps, scale),
         "psnr_db": psnr,
     }
 
 
 def test_the_cheapest_of_what_is_equally_good():
-    assert [evaluations(4, 1.0), evaluations(4, 1.5)] == [4, 8]
+    assert [steps_to_evaluations(4, 1.0), steps_to_evaluations(4, 1.5)] == [4, 8]
     entries = [entry(1, 1.0, 29.0), entry(2, 1.0, 29.95), entry(8, 1.0, 30.0), entry(2, 1.5, 29.99)]
     assert best(entries) == entries[1]
     assert best(entries[:1]) == entries[0]
@@ -45,3 +46,48 @@ def test_every_setting_is_drawn_and_compared(tmp_path):
     assert best(entries)["num_inference_steps"] == 2
     plot(tmp_path / "sweep.png", entries)
     assert (tmp_path / "sweep.png").stat().st_size > 5000
+
+
+class Upscaled:
+    """Off by 12 levels divided by the upscaler's steps, and as much again far from noise 0.05."""
+
+    def __init__(self, images, augmentation):
+        self.images = images
+        self.upscaler = SimpleNamespace(
+            defaults={"num_inference_steps": 1, "aug_level": 0.1},
+            config=SimpleNamespace(augmentation=augmentation),
+        )
+
+    def __call__(self, requests, upscaler_steps, **options):
+        assert "size" not in options  # the largest
+        off = self.images[: len(requests)].copy()
+        far = self.upscaler.defaults["aug_level"] != 0.05
+        off[..., :3] -= 12 // upscaler_steps * (2 if far else 1)
+        return SimpleNamespace(images=off, attributes=[dict.fromkeys(NAMES, 0)] * len(requests))
+
+
+def test_the_upscaler_has_settings_of_its_own():
+    images = np.full((3, 8, 8, 4), 255, dtype=np.uint8)
+    data = PackedSet(images, np.zeros((3, 18), dtype=np.uint8), ["cs0", "cs1", "cs2"], None)
+    model = Upscaled(images, augmentation=True)
+    entries = sweep_upscaler(model, data, (1, 2), (0.0, 0.05))
+    found = {(e["num_inference_steps"], e["aug_level"]): e["psnr_db"] for e in entries}
+    assert found == pytest.approx(
+        {
+            (1, 0.0): 20 * np.log10(255 / 24),
+            (2, 0.0): 20 * np.log10(255 / 12),
+            (1, 0.05): 20 * np.log10(255 / 12),
+            (2, 0.05): 20 * np.log10(255 / 6),
+        }
+    )
+    assert [e["evaluations"] for e in entries] == [1, 2, 1, 2]
+    chosen = best(entries)
+    assert (chosen["num_inference_steps"], chosen["aug_level"]) == (2, 0.05)
+    assert model.upscaler.defaults == {"num_inference_steps": 1, "aug_level": 0.1}
+
+
+def test_without_augmentation_there_is_no_level_to_try():
+    images = np.full((1, 8, 8, 4), 255, dtype=np.uint8)
+    data = PackedSet(images, np.zeros((1, 18), dtype=np.uint8), ["cs0"], None)
+    entries = sweep_upscaler(Upscaled(images, augmentation=False), data, (1, 2), (0.0, 0.05))
+    assert [(e["num_inference_steps"], e["aug_level"]) for e in entries] == [(1, 0.0), (2, 0.0)]

@@ -1,0 +1,96 @@
+"""A stage of the cascade: its settings, its noise, and what it draws of them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from avatar_model.arguments import MAX_SEED
+from avatar_model.attributes import SIZES, one_hot
+from avatar_model.stage import Settings, Stage
+from tests.tiny import TINY_MODEL, TINY_UPSCALER, random_network
+
+AUGMENTED = dataclasses.replace(TINY_UPSCALER, augmentation=True)
+
+
+@pytest.fixture(scope="module")
+def base():
+    return Stage(random_network(TINY_MODEL))
+
+
+@pytest.fixture(scope="module")
+def upscaler():
+    return Stage(random_network(AUGMENTED))
+
+
+def looks(batch):
+    rng = np.random.default_rng(0)
+    return torch.from_numpy(one_hot(np.stack([rng.integers(0, SIZES) for _ in range(batch)])))
+
+
+def small_pictures(batch):
+    generator = torch.Generator().manual_seed(5)
+    return torch.rand(batch, 4, 16, 16, generator=generator) * 2 - 1
+
+
+def draw(stage, settings, seeds, rows=slice(None)):
+    low_res = small_pictures(4)[rows] if stage.config.is_upscaler else None
+    with torch.inference_mode():
+        return stage.sample(looks(4)[rows], seeds, settings, low_res)
+
+
+def test_what_is_left_open_is_the_models_default(base, upscaler):
+    assert base.settings() == Settings(steps=4, scale=1.0, sampler="ddim", aug_level=0.0)
+    assert upscaler.settings().steps == 1
+    own = Stage(random_network(AUGMENTED), {"num_inference_steps": 2, "aug_level": 0.1})
+    assert own.settings() == Settings(2, 1.0, "ddim", 0.1)
+    assert own.settings(0, 3, "ddpm", 0) == Settings(3, 0.0, "ddpm", 0.0)
+
+
+def test_a_base_has_no_augmentation_level(base, upscaler):
+    assert "aug_level" in upscaler.defaults and "aug_level" not in base.defaults
+
+
+@pytest.mark.parametrize(
+    ("config", "defaults", "message"),
+    [
+        (AUGMENTED, {"aug_level": 1.5}, "aug_level must be a number from 0 to 1, not 1.5"),
+        (TINY_UPSCALER, {"aug_level": 0.1}, "aug_level must be 0: this upscaler was trained with"),
+        (TINY_UPSCALER, {"num_inference_steps": 0}, "num_inference_steps must be"),
+        (TINY_MODEL, {"sampler": "euler"}, "sampler must be one of"),
+    ],
+)
+def test_defaults_that_cannot_be_used_are_named_at_once(config, defaults, message):
+    with pytest.raises(ValueError, match=message):
+        Stage(random_network(config), defaults)
+
+
+def test_equal_seeds_give_equal_noise_whatever_stands_beside_them(base):
+    noise = base.noise([7, 8, 7])
+    assert noise.shape == (3, 4, 16, 16) and torch.equal(noise[0], noise[2])
+    assert torch.equal(base.noise([8])[0], noise[1]) and not torch.equal(noise[0], noise[1])
+
+
+@pytest.mark.parametrize("seed", [0, 7, MAX_SEED])
+def test_the_noise_of_an_upscaler_is_not_that_of_its_base(base, seed):
+    config = dataclasses.replace(TINY_UPSCALER, image_size=16, low_res_size=4)
+    upscaler = Stage(random_network(config))  # of as many pixels, so that they can be compared
+    assert torch.equal(upscaler.noise([seed]), upscaler.noise([seed]))
+    assert (upscaler.noise([seed]) - base.noise([seed])).std() > 1
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm++"])
+@pytest.mark.parametrize("aug_level", [0, 0.3])
+@pytest.mark.parametrize("scale", [0, 1, 2.5])
+def test_a_picture_of_an_upscaler_is_the_same_in_any_batch(upscaler, sampler, aug_level, scale):
+    settings = upscaler.settings(scale, 3, sampler, aug_level)
+    together = draw(upscaler, settings, [3, 9, 5, 9])
+    alone = draw(upscaler, settings, [9], slice(1, 2))
+    assert torch.allclose(together[1], alone[0], atol=1e-3)
+    assert together.shape == (4, 4, 64, 64) and together.std() > 0.1
+
+
+def test_noise_on_the_small_picture_changes_what_is_drawn_of_it(upscaler):
+    clean, noisy = (draw(upscaler, upscaler.settings(aug_level=v), [1, 2, 3, 4]) for v in (0, 0.3))
+    assert (clean - noisy).abs().max() > 0.1
