@@ -28,8 +28,10 @@ from .network import AvatarNetwork
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 GRAPH_FILE = "unet.onnx"
-FILES = (CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE)
+STAGE_FILES = (CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE)
 UPSCALER_FOLDER = "upscaler"
+FILES = (*STAGE_FILES, *(f"{UPSCALER_FOLDER}/{name}" for name in STAGE_FILES))
+"""All that a checkpoint may consist of, below its folder."""
 FORMAT = 1
 """Raised when ``config.json`` changes so that older code cannot read it."""
 
@@ -79,7 +81,7 @@ def save_checkpoint(
         base = fingerprint(checkpoint.network, dtype)
         _save_stage(folder / UPSCALER_FOLDER, checkpoint.upscaler, dtype, base)
     else:
-        for name in FILES:
+        for name in STAGE_FILES:
             (folder / UPSCALER_FOLDER / name).unlink(missing_ok=True)
         with suppress(OSError):  # there is none, or something of somebody else's is in it
             (folder / UPSCALER_FOLDER).rmdir()
@@ -204,7 +206,7 @@ def fetch_checkpoint(name: str, revision: str | None = None, token: str | None =
                 name,
                 revision=revision,
                 token=token,
-                allow_patterns=[*FILES, *(f"{UPSCALER_FOLDER}/{name}" for name in FILES)],
+                allow_patterns=[*FILES],
             )
         )
     except (OSError, RuntimeError, ValueError, httpx.HTTPError) as error:

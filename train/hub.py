@@ -23,18 +23,13 @@ from huggingface_hub.utils import disable_progress_bars, get_session
 
 from avatar_model import AvatarPipeline, CheckpointError
 from avatar_model.checkpoint import CONFIG_FILE, UPSCALER_FOLDER, WEIGHTS_FILE
-from avatar_model.checkpoint import FILES as STAGE_FILES
+from avatar_model.checkpoint import FILES as CHECKPOINT_FILES
 
 from .hub_client import DELAYS, check_target, insist, say_and_sleep
 from .hub_errors import HubError
 from .model_card import CARD_FILE, SAMPLES_FILE, write_model_card
 
-FILES = (
-    *STAGE_FILES,
-    *(f"{UPSCALER_FOLDER}/{name}" for name in STAGE_FILES),
-    CARD_FILE,
-    SAMPLES_FILE,
-)
+FILES = (*CHECKPOINT_FILES, CARD_FILE, SAMPLES_FILE)
 """What of a checkpoint folder goes to the Hub; ``state.pt`` is for resuming only."""
 
 

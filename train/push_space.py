@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import tyro
 from huggingface_hub import HfApi, ModelInfo, constants
 
-from avatar_model.checkpoint import CONFIG_FILE, GRAPH_FILE, WEIGHTS_FILE
+from avatar_model.checkpoint import CONFIG_FILE, FILES, WEIGHTS_FILE
 
 from .hub_client import DELAYS, attempt, check_repo_id, check_target, insist, say_and_sleep
 from .hub_errors import HubError
@@ -57,8 +57,7 @@ def find_model(name: str, endpoint: str | None = None) -> HubModel:
     for needed in (CONFIG_FILE, WEIGHTS_FILE):
         if needed not in there:
             raise HubError(f"{name} has no {needed}; is it an avatar model?")
-    files = (CONFIG_FILE, WEIGHTS_FILE, GRAPH_FILE)
-    return HubModel(name, tuple(file for file in files if file in there), bool(info.private))
+    return HubModel(name, tuple(file for file in FILES if file in there), bool(info.private))
 
 
 def push(

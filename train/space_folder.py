@@ -99,4 +99,7 @@ def _wanted(path: Path) -> bool:
     # Hidden files are an editor's, or hold what is nobody's business.
     if not path.is_file() or any(p.startswith(".") or p == "__pycache__" for p in parts):
         return False
-    return "/".join(parts[:-1]) not in CHECKPOINTS or path.name in FILES
+    for checkpoint in CHECKPOINTS:
+        if path.is_relative_to(ROOT / checkpoint):
+            return path.relative_to(ROOT / checkpoint).as_posix() in FILES
+    return True

@@ -42,8 +42,10 @@ def checkout(tmp_path, monkeypatch):
     kept = ["app.py", "requirements.txt", "LICENSE", "ui/page.py", "ui/style.css"]
     kept += ["avatar_model/__init__.py", "assets/model/config.json", "assets/model/README.md"]
     kept += ["assets/model/model.safetensors", "assets/classifier/config.json", "assets/a/b.svg"]
+    kept += ["assets/model/upscaler/config.json", "assets/model/upscaler/unet.onnx"]
     left = ["tests/test.py", "train/run.py", "docs/page.png", ".git/config", "ui/.env", "Makefile"]
     left += ["ui/__pycache__/page.pyc", "assets/model/state.pt", "assets/model/notes.md"]
+    left += ["assets/model/upscaler/state.pt"]
     for name in kept + left:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +92,13 @@ def test_a_dry_run_with_a_model_only_asks_about_it(hub, checkout, monkeypatch, c
     shown = capsys.readouterr().out
     assert "AVATAR_MODEL=user/faces" in shown
     assert "preload_from_hub: user/faces config.json,model.safetensors\n" in shown
+
+
+def test_the_second_stage_of_a_model_is_preloaded_too(hub, checkout, capsys):
+    put_model(hub, ("config.json", "model.safetensors", "upscaler/config.json", "upscaler/a.txt"))
+    push_space.main("user/page", model="user/faces")
+    shown = capsys.readouterr().out
+    assert "user/faces config.json,model.safetensors,upscaler/config.json\n" in shown
 
 
 def test_a_push_gives_exactly_what_the_page_needs(hub, checkout, capsys):
