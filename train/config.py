@@ -124,7 +124,7 @@ class TrainConfig:
         if self.base is not None and not self.model.is_upscaler:
             raise ValueError("--base is for an upscaler; --preset upscaler trains one")
         if (self.max_aug_level or self.aug_level) and not self.model.augmentation:
-            raise ValueError("max_aug_level and aug_level need --model.augmentation True")
+            raise ValueError("max_aug_level and aug_level need --model.augmentation")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""

@@ -237,7 +237,8 @@ def test_as_a_user_runs_it_with_one_process_and_with_two(cache, base_folder, tmp
         ("one", ()),
         ("two", ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--")),
     ):
-        done = command(cache, base_folder, tmp_path / name, "--steps=6", launch=launch)
+        flags = ("--steps=6", "--model.augmentation", "--max-aug-level=0.3")
+        done = command(cache, base_folder, tmp_path / name, *flags, launch=launch)
         assert done.returncode == 0, done.stdout + done.stderr
     one, two = (
         np.genfromtxt(tmp_path / name / "log.csv", delimiter=",", names=True)["loss"]
