@@ -29,7 +29,6 @@ class ModelConfig:
             variance 1 whatever this is, which is why (0, 1) is a bad idea (the blog's first try).
         low_res_size: height and width of the small picture that an upscaler makes larger, also
             the side of its finest level; 0 for a base, which starts from attributes alone.
-        augmentation: an upscaler that is told how much noise is on the small picture.
     """
 
     image_size: int = 64
@@ -51,7 +50,6 @@ class ModelConfig:
     schedule_options: dict[str, float] = field(default_factory=dict)
     pixel_range: tuple[float, float] = (-1.0, 1.0)
     low_res_size: int = 0
-    augmentation: bool = False
 
     def __post_init__(self) -> None:
         levels = len(self.channels)
@@ -77,8 +75,6 @@ class ModelConfig:
             raise ValueError("patch_size of an upscaler must be at least 2, or it enlarges nothing")
         if self.low_res_size and self.prediction != "x0":
             raise ValueError("low_res_size needs prediction 'x0': the small picture is part of it")
-        if self.augmentation and not self.low_res_size:
-            raise ValueError("augmentation is for an upscaler: it needs a low_res_size")
         bad = [c for c in self.channels if c % self.num_heads]
         if bad:
             raise ValueError(f"channels {bad[0]} must be a multiple of num_heads {self.num_heads}")

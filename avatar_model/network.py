@@ -35,38 +35,27 @@ class AvatarNetwork(nn.Module):
             context=config.tau_width,
             canvas_channels=config.canvas_channels,
             upscales=config.is_upscaler,
-            augmentation=config.augmentation,
         )
         self.to(memory_format=torch.channels_last)
 
     def forward(
-        self,
-        x: Tensor,
-        t: Tensor,
-        one_hot: Tensor,
-        low_res: Tensor | None = None,
-        aug_level: Tensor | None = None,
+        self, x: Tensor, t: Tensor, one_hot: Tensor, low_res: Tensor | None = None
     ) -> Tensor:
         """x: [B, 4, H, W], t: [B] in [0, 1], the others as for ``prepare``.
 
         Returns:
             [B, 4, H, W].
         """
-        return self.unet(x, t, self.prepare(one_hot, low_res, aug_level))
+        return self.unet(x, t, self.prepare(one_hot, low_res))
 
-    def prepare(
-        self,
-        one_hot: Tensor,
-        low_res: Tensor | None = None,
-        aug_level: Tensor | None = None,
-    ) -> Prepared:
+    def prepare(self, one_hot: Tensor, low_res: Tensor | None = None) -> Prepared:
         """All that depends on the request alone, for every step.
 
         Args:
             one_hot: [B, 217].
-            low_res, aug_level: of an upscaler, see ``UNet.prepare``.
+            low_res: of an upscaler, see ``UNet.prepare``.
         """
-        return self.unet.prepare(self.tau(one_hot), low_res, aug_level)
+        return self.unet.prepare(self.tau(one_hot), low_res)
 
     def num_parameters(self) -> int:
         """All trainable parameters."""

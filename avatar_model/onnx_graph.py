@@ -29,7 +29,7 @@ def architecture(config: ModelConfig) -> str:
     """A short hash of the config; a graph belongs to one."""
     fields = config.to_dict()
     # What is no part of the graph, and what graphs that are older than it do not have.
-    for name in ("crop", *(() if config.is_upscaler else ("low_res_size", "augmentation"))):
+    for name in ("crop", *(() if config.is_upscaler else ("low_res_size",))):
         del fields[name]
     text = json.dumps(fields, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -97,7 +97,6 @@ def given(prepared: Prepared) -> dict[str, Tensor]:
 def parameters(unet: UNet) -> dict[str, Tensor]:
     """The parameters of a step by their names: all but those of ``UNet.prepare``."""
     once = [unet.pooled, *(attention.kv for attention in unet.cross_attentions())]
-    once += [] if unet.augmentation is None else [unet.augmentation]
     left_out = {id(p) for module in once for p in module.parameters()}
     return {name: p for name, p in unet.named_parameters() if id(p) not in left_out}
 

@@ -30,17 +30,11 @@ at 32 bits of a seed, so no larger number would do."""
 
 
 class Settings(NamedTuple):
-    """How to sample, checked.
-
-    Attributes:
-        steps, scale, sampler: see ``AvatarPipeline.__call__``.
-        aug_level: of an upscaler, how much noise is put on the small picture, in [0, 1].
-    """
+    """How to sample, checked; see ``AvatarPipeline.__call__``."""
 
     steps: int
     scale: float
     sampler: str
-    aug_level: float = 0.0
 
 
 class Stage:
@@ -48,8 +42,8 @@ class Stage:
 
     Args:
         network: set to evaluation mode.
-        defaults: ``guidance_scale``, ``num_inference_steps`` and ``sampler``, and ``aug_level`` of
-            an upscaler, for what a caller leaves open.
+        defaults: ``guidance_scale``, ``num_inference_steps`` and ``sampler``, for what a caller
+            leaves open.
         training: how it was trained, for people to read.
         graph: the network for ONNX Runtime, if there is one (``onnx_graph.py``).
 
@@ -74,7 +68,6 @@ class Stage:
             "guidance_scale": 1.0,
             "num_inference_steps": steps,
             "sampler": "ddim",
-            **({"aug_level": 0.0} if self.config.is_upscaler else {}),
             **(defaults or {}),
         }
         self.settings()  # or every later call would complain of its own defaults
@@ -109,9 +102,7 @@ class Stage:
         self.denoiser = Denoiser.from_config(step, self.config)
         return self
 
-    def settings(
-        self, scale: Any = None, steps: Any = None, sampler: Any = None, aug_level: Any = None
-    ) -> Settings:
+    def settings(self, scale: Any = None, steps: Any = None, sampler: Any = None) -> Settings:
         """What a caller gave, checked, and the model's defaults for what is None.
 
         Raises:
@@ -122,12 +113,7 @@ class Stage:
         scale = number("guidance_scale", scale, 0, MAX_GUIDANCE_SCALE, default)
         sampler = default["sampler"] if sampler is None else sampler
         choice("sampler", sampler, tuple(SAMPLERS))
-        if not self.config.is_upscaler:
-            return Settings(steps, scale, sampler)
-        aug_level = number("aug_level", aug_level, 0, 1, default)
-        if aug_level and not self.config.augmentation:
-            raise ValueError("aug_level must be 0: this upscaler was trained without augmentation")
-        return Settings(steps, scale, sampler, aug_level)
+        return Settings(steps, scale, sampler)
 
     def noise(self, seeds: Sequence[int]) -> Tensor:
         """The noise that the avatars of these seeds start from, [N, 4, H, W]."""
@@ -153,15 +139,10 @@ class Stage:
         """
         generators = self._generators(seeds)
         noise = self._noise(generators, self.config.image_size)
-        aug_level = None
-        if settings.aug_level:
-            aug_level = torch.full_like(one_hot[:, 0], settings.aug_level)
-            eps = self._noise(generators, self.config.low_res_size)
-            low_res = self.denoiser.noised(low_res, eps, aug_level)
-        condition = self.network.prepare(one_hot, low_res, aug_level)
+        condition = self.network.prepare(one_hot, low_res)
         null_condition = None
         if settings.scale != 1:
-            null_condition = self.network.prepare(torch.zeros_like(one_hot), low_res, aug_level)
+            null_condition = self.network.prepare(torch.zeros_like(one_hot), low_res)
         return SAMPLERS[settings.sampler](
             guided(self.denoiser, condition, null_condition, settings.scale),
             self.denoiser.schedule,

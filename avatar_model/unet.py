@@ -76,7 +76,6 @@ class UNet(nn.Module):
         canvas_channels: of Tau's canvas, which joins the input at the finest level; 0 for none.
         upscales: a small picture with the side of the finest level joins the input too, and what
             the network puts out is added to it, enlarged.
-        augmentation: the amount of noise on that picture is a further input.
 
     Attributes:
         activation_checkpointing: in training, keep only the input of every layer and compute the
@@ -96,7 +95,6 @@ class UNet(nn.Module):
         context: int,
         canvas_channels: int,
         upscales: bool = False,
-        augmentation: bool = False,
     ) -> None:
         super().__init__()
         self.patch_size = patch_size
@@ -104,7 +102,6 @@ class UNet(nn.Module):
         embedding = 4 * channels[0]
         self.time = TimeEmbedding(embedding)
         self.pooled = nn.Linear(context, embedding)
-        self.augmentation = TimeEmbedding(embedding) if augmentation else None
         inputs = patch_channels + canvas_channels + (image_channels if upscales else 0)
         self.stem = nn.Conv2d(inputs, channels[0], 3, padding=1)
 
@@ -148,25 +145,15 @@ class UNet(nn.Module):
         layers = [layer for level in (*self.down, *reversed(self.up)) for layer in level]
         return [layer.cross_attention for layer in layers if layer.cross_attention is not None]
 
-    def prepare(
-        self,
-        condition: Condition,
-        low_res: Tensor | None = None,
-        aug_level: Tensor | None = None,
-    ) -> Prepared:
+    def prepare(self, condition: Condition, low_res: Tensor | None = None) -> Prepared:
         """The part of the forward pass that no step has to repeat.
 
         Args:
             low_res: of an upscaler, the small picture, [B, image_channels, S, S].
-            aug_level: [B] in [0, 1], how much noise is on it; by default none.
         """
         parts = [attention.kv(condition.tokens) for attention in self.cross_attentions()]
-        embedding = self.pooled(condition.pooled)  # [B, E]
-        if self.augmentation is not None:
-            level = torch.zeros_like(embedding[:, 0]) if aug_level is None else aug_level
-            embedding = embedding + self.augmentation(level)
         return Prepared(
-            embedding,
+            self.pooled(condition.pooled),  # [B, E]
             torch.cat(parts, dim=-1) if parts else None,  # [B, 18, W]
             condition.canvas,
             low_res,

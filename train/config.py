@@ -59,10 +59,6 @@ class TrainConfig:
 
     true_share: float = 0.1
     """Of an upscaler: share of its small pictures that are true ones, not drawn by the base."""
-    max_aug_level: float = 0.0
-    """Of an upscaler with --model.augmentation: most noise on its small pictures, from 0 to 1."""
-    aug_level: float = 0.0
-    """Noise on the small pictures when the finished upscaler draws, unless asked otherwise."""
 
     log_steps: int = 20
     """Steps between lines of the log."""
@@ -114,8 +110,6 @@ class TrainConfig:
             "condition_dropout",
             "lr_cut",
             "true_share",
-            "max_aug_level",
-            "aug_level",
         ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, not {getattr(self, name)}")
@@ -123,8 +117,6 @@ class TrainConfig:
             raise ValueError("an upscaler needs a base: --base names its checkpoint")
         if self.base is not None and not self.model.is_upscaler:
             raise ValueError("--base is for an upscaler; --preset upscaler trains one")
-        if (self.max_aug_level or self.aug_level) and not self.model.augmentation:
-            raise ValueError("max_aug_level and aug_level need --model.augmentation")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""

@@ -56,7 +56,6 @@ def main(
     scales: tuple[float, ...] = (1.0, 1.25, 1.5, 2.0),
     samplers: tuple[str, ...] = ("ddim", "dpm++", "ddpm"),
     upscaler_steps: tuple[int, ...] = (1, 2, 4),
-    aug_levels: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.2),
     set_defaults: bool = False,
     card: bool = False,
 ) -> None:
@@ -77,7 +76,6 @@ def main(
         scales: guidance scales to try.
         samplers: samplers to try.
         upscaler_steps: numbers of steps of the upscaler to try, if there is one.
-        aug_levels: how much noise to try on its small picture, if it was trained for that.
         set_defaults: write the best setting of the sweep into the model's folder, before measuring.
         card: write the report into the model card, README.md of the model's folder.
     """
@@ -86,10 +84,8 @@ def main(
         raise EvaluationError(f"{model} is not a folder, so nothing can be written into it")
     if not seeds or (num_images is not None and num_images < 1):
         raise EvaluationError("at least one seed and one image are needed")
-    if with_sweep and not all((steps, scales, samplers, upscaler_steps, aug_levels)):
+    if with_sweep and not all((steps, scales, samplers, upscaler_steps)):
         raise EvaluationError("the sweep needs at least one value of everything it tries")
-    if not all(0 <= level <= 1 for level in aug_levels):
-        raise EvaluationError("aug_levels must be from 0 to 1")
     pipeline = AvatarPipeline.from_pretrained(model)
     reader = None if classifier == "none" else AvatarClassifier.from_pretrained(classifier)
     config = pipeline.network.config
@@ -109,7 +105,7 @@ def main(
         if pipeline.upscaler:
             _say("trying steps of the upscaler")
             validation = _at(pipeline.sizes[-1], validation, data, config.crop)
-            entries = sweep_upscaler(pipeline, validation, upscaler_steps, aug_levels)
+            entries = sweep_upscaler(pipeline, validation, upscaler_steps)
             swept["upscaler"] = _choose(entries, pipeline.upscaler.defaults, set_defaults)
         if set_defaults:
             pipeline.save_pretrained(model)

@@ -147,7 +147,7 @@ def training_loss(
     low_res = None
     if side := model.low_res_size:
         small = torch.zeros(part_size, 4, side, side, device=device)
-        low_res = low_res_input(denoiser, draw, small, small)
+        low_res = low_res_input(draw, small, small)
     bf16 = config.mixed_precision == "bf16"
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
         return diffusion_loss(denoiser, x0, draw, low_res).sum() / part_size

@@ -208,7 +208,7 @@ class Trainer:
         low_res = None
         if pictures.drawn is not None:
             true, drawn = (to_model(p, pixel_range) for p in (pictures.true, pictures.drawn))
-            low_res = low_res_input(self.denoiser, draw, true, drawn)
+            low_res = low_res_input(draw, true, drawn)
         with self.accelerator.autocast():
             losses = diffusion_loss(self.denoiser, x0, draw, low_res)
         loss = losses.sum() / self.config.batch_size
@@ -347,7 +347,6 @@ class Trainer:
         if self.low_res is None:
             return AvatarPipeline(self.average, self.vocabulary, defaults, training)
         base = self.low_res.base
-        defaults["aug_level"] = config.aug_level
         return AvatarPipeline(
             base.network,
             base.vocabulary,

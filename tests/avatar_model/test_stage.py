@@ -11,8 +11,6 @@ from avatar_model.attributes import SIZES, one_hot
 from avatar_model.stage import Settings, Stage
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, random_network
 
-AUGMENTED = dataclasses.replace(TINY_UPSCALER, augmentation=True)
-
 
 @pytest.fixture(scope="module")
 def base():
@@ -21,7 +19,7 @@ def base():
 
 @pytest.fixture(scope="module")
 def upscaler():
-    return Stage(random_network(AUGMENTED))
+    return Stage(random_network(TINY_UPSCALER))
 
 
 def looks(batch):
@@ -41,22 +39,16 @@ def draw(stage, settings, seeds, rows=slice(None)):
 
 
 def test_what_is_left_open_is_the_models_default(base, upscaler):
-    assert base.settings() == Settings(steps=4, scale=1.0, sampler="ddim", aug_level=0.0)
+    assert base.settings() == Settings(steps=4, scale=1.0, sampler="ddim")
     assert upscaler.settings().steps == 1
-    own = Stage(random_network(AUGMENTED), {"num_inference_steps": 2, "aug_level": 0.1})
-    assert own.settings() == Settings(2, 1.0, "ddim", 0.1)
-    assert own.settings(0, 3, "ddpm", 0) == Settings(3, 0.0, "ddpm", 0.0)
-
-
-def test_a_base_has_no_augmentation_level(base, upscaler):
-    assert "aug_level" in upscaler.defaults and "aug_level" not in base.defaults
+    own = Stage(random_network(TINY_UPSCALER), {"num_inference_steps": 2})
+    assert own.settings() == Settings(2, 1.0, "ddim")
+    assert own.settings(0, 3, "ddpm") == Settings(3, 0.0, "ddpm")
 
 
 @pytest.mark.parametrize(
     ("config", "defaults", "message"),
     [
-        (AUGMENTED, {"aug_level": 1.5}, "aug_level must be a number from 0 to 1, not 1.5"),
-        (TINY_UPSCALER, {"aug_level": 0.1}, "aug_level must be 0: this upscaler was trained with"),
         (TINY_UPSCALER, {"num_inference_steps": 0}, "num_inference_steps must be"),
         (TINY_MODEL, {"sampler": "euler"}, "sampler must be one of"),
     ],
@@ -81,16 +73,10 @@ def test_the_noise_of_an_upscaler_is_not_that_of_its_base(base, seed):
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm++"])
-@pytest.mark.parametrize("aug_level", [0, 0.3])
 @pytest.mark.parametrize("scale", [0, 1, 2.5])
-def test_a_picture_of_an_upscaler_is_the_same_in_any_batch(upscaler, sampler, aug_level, scale):
-    settings = upscaler.settings(scale, 3, sampler, aug_level)
+def test_a_picture_of_an_upscaler_is_the_same_in_any_batch(upscaler, sampler, scale):
+    settings = upscaler.settings(scale, 3, sampler)
     together = draw(upscaler, settings, [3, 9, 5, 9])
     alone = draw(upscaler, settings, [9], slice(1, 2))
     assert torch.allclose(together[1], alone[0], atol=1e-3)
     assert together.shape == (4, 4, 64, 64) and together.std() > 0.1
-
-
-def test_noise_on_the_small_picture_changes_what_is_drawn_of_it(upscaler):
-    clean, noisy = (draw(upscaler, upscaler.settings(aug_level=v), [1, 2, 3, 4]) for v in (0, 0.3))
-    assert (clean - noisy).abs().max() > 0.1

@@ -12,8 +12,7 @@ from avatar_model.config import ModelConfig
 from avatar_model.network import AvatarNetwork
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, random_network
 
-AUGMENTED = dataclasses.replace(TINY_UPSCALER, augmentation=True)
-NEW_FIELDS = ("crop", "low_res_size", "augmentation")
+NEW_FIELDS = ("crop", "low_res_size")
 
 
 def inputs(batch, seed=0):
@@ -25,12 +24,11 @@ def inputs(batch, seed=0):
     return x, torch.linspace(1, 0.25, batch), torch.from_numpy(one_hot(rows)), low_res
 
 
-@pytest.mark.parametrize("config", [TINY_UPSCALER, AUGMENTED])
-def test_an_untrained_one_is_exactly_the_bicubic_enlargement(config):
+def test_an_untrained_one_is_exactly_the_bicubic_enlargement():
     x, t, looks, low_res = inputs(2)
     enlarged = F.interpolate(low_res, scale_factor=4, mode="bicubic")
     with torch.no_grad():
-        assert torch.equal(AvatarNetwork(config)(x, t, looks, low_res), enlarged)
+        assert torch.equal(AvatarNetwork(TINY_UPSCALER)(x, t, looks, low_res), enlarged)
 
 
 def test_everything_it_is_given_reaches_what_it_adds_to_the_small_picture():
@@ -56,22 +54,10 @@ def test_everything_it_is_given_reaches_what_it_adds_to_the_small_picture():
     assert all((other - plain).abs().max() > 1e-4 for other in others)
 
 
-def test_one_that_is_told_the_noise_on_the_small_picture_draws_something_else_with_another_level():
-    network = random_network(AUGMENTED)
-    x, t, looks, low_res = inputs(2)
-    with torch.no_grad():
-        none, unsaid, some = (
-            network(x, t, looks, low_res, level)
-            for level in (torch.zeros(2), None, torch.tensor([0.0, 0.3]))
-        )
-    assert torch.equal(none, unsaid)
-    assert torch.allclose(some[0], none[0], atol=1e-5) and (some - none)[1].abs().max() > 0.01
-
-
 def test_every_parameter_gets_a_gradient():
-    network = random_network(AUGMENTED).train()
+    network = random_network(TINY_UPSCALER).train()
     x, t, looks, low_res = inputs(3)
-    network(x, t, looks, low_res, torch.rand(3)).square().mean().backward()
+    network(x, t, looks, low_res).square().mean().backward()
     dead = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert dead == []
 
@@ -82,7 +68,6 @@ def test_every_parameter_gets_a_gradient():
         ({"low_res_size": 32}, "low_res_size 32 must be image_size 64 / patch_size 4"),
         ({"low_res_size": 64, "patch_size": 1}, "patch_size of an upscaler must be at least 2"),
         ({"prediction": "eps"}, "low_res_size needs prediction 'x0'"),
-        ({"low_res_size": 0, "augmentation": True}, "augmentation is for an upscaler"),
         ({"crop": 0}, "crop must be from 1 to 500, not 0"),
         ({"crop": 501}, "crop must be from 1 to 500, not 501"),
     ],
@@ -93,7 +78,7 @@ def test_a_config_of_no_upscaler_or_no_crop_is_named(change, message):
 
 
 def test_a_config_survives_json():
-    config = dataclasses.replace(AUGMENTED, crop=420)
+    config = dataclasses.replace(TINY_UPSCALER, crop=420)
     assert ModelConfig.from_dict(config.to_dict()) == config and config.is_upscaler
 
 

@@ -71,9 +71,8 @@ def two_stages(cache, config, change, data):
     """A trained base and an upscaler that only enlarges: what it adds is still zero."""
     model = Trainer(change(config, data="drawn:200"), data).train()
     pipeline = AvatarPipeline.from_pretrained(model, device="cpu")
-    upscaler = change(TINY_UPSCALER, augmentation=True)
     facts = {"held_out": HELD_OUT, "data": "drawn:200", "base": "/home/somebody/base", "steps": 3}
-    pipeline.upscaler = Stage(AvatarNetwork(upscaler), {"num_inference_steps": 2}, facts)
+    pipeline.upscaler = Stage(AvatarNetwork(TINY_UPSCALER), {"num_inference_steps": 2}, facts)
     pipeline.save_pretrained(model)
     return model
 
@@ -86,7 +85,7 @@ def test_a_model_of_two_stages(cache, two_stages, data, tmp_path):
         f"--out={out}",
         "--classifier=none",
         *("--seeds", 0, 5, "--sweep-images", 4, "--steps", 1, "--scales", 1, "--samplers", "ddim"),
-        *("--upscaler-steps", 1, 2, "--aug-levels", 0, 0.9, "--set-defaults", "--card"),
+        *("--upscaler-steps", 1, 2, "--set-defaults", "--card"),
     )
     assert "drawing them again at 64 pixels" in printed
     report = json.loads((out / "report.json").read_text())
@@ -96,10 +95,9 @@ def test_a_model_of_two_stages(cache, two_stages, data, tmp_path):
     found = report["enlarged"]["64"]
     assert found["drawn"] == pytest.approx(report["paired"]["psnr_per_seed"][0])
     assert found["drawn"] == pytest.approx(found["base"], abs=0.3)  # two bicubic filters
-    assert report["sweep"]["upscaler"]["entries"][0]["aug_level"] == 0
-    assert len(report["sweep"]["upscaler"]["entries"]) == 4
+    assert [e["num_inference_steps"] for e in report["sweep"]["upscaler"]["entries"]] == [1, 2]
     again = AvatarPipeline.from_pretrained(two_stages, device="cpu").upscaler.defaults
-    assert (again["num_inference_steps"], again["aug_level"]) == (1, 0.0)
+    assert again["num_inference_steps"] == 1
     assert report["about"]["upscaler"] == again
     page = (out / "report.md").read_text()
     assert "## 7. Steps of the upscaler" in page and "of the model are others" not in page
@@ -123,7 +121,6 @@ def test_bad_input_ends_in_one_line(cache, config, change, data, tmp_path):
         ([f"--model={model}", "--classifier=none", "--num-images=0"], "at least one"),
         (["--model=some/repository", "--card"], "is not a folder"),
         ([f"--model={model}", "--upscaler-steps"], "the sweep needs at least one value"),
-        ([f"--model={model}", "--aug-levels", "1.5"], "aug_levels must be from 0 to 1"),
         ([f"--model={untrained}", "--classifier=none"], "the upscaler was trained with other"),
     ):
         output = evaluate(cache, *arguments, f"--out={tmp_path / 'out'}", code=1)

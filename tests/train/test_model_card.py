@@ -43,7 +43,7 @@ def test_both_stages_and_what_each_was_trained_on(tmp_path):
         "| Time | 1.5 hours | 10 minutes |",
         "| Base |  | model |",
         "| PSNR (dB) at 16 pixels | 33.4 |",
-        "the upscaler: 2 sampling steps, sampler ddim, augmentation level 0.0.",
+        "the upscaler: 2 sampling steps, sampler ddim.",
         "`size=16` draws the small picture alone",
     ):
         assert row in text, row

@@ -105,7 +105,6 @@ def test_a_checkpoint_is_the_whole_model(config, large, low_res):
 
 
 def test_resuming_equals_not_stopping(config, change, large, low_res, tmp_path):
-    config = change(config, max_aug_level=0.3, model=change(TINY_UPSCALER, augmentation=True))
     whole = change(config, run=tmp_path / "whole")
     expected = weights(Trainer(whole, large, low_res=low_res).train())
     stopped = change(config, run=tmp_path / "stopped")
@@ -122,9 +121,7 @@ def test_resuming_equals_not_stopping(config, change, large, low_res, tmp_path):
 
 
 def test_gradient_accumulation_changes_nothing(config, change, large, low_res, tmp_path):
-    config = change(
-        config, steps=1, max_aug_level=0.3, model=change(TINY_UPSCALER, augmentation=True)
-    )
+    config = change(config, steps=1)
     gradients = []
     for parts in (1, 3):
         run = change(config, run=tmp_path / str(parts), gradient_accumulation=parts)
@@ -199,8 +196,6 @@ def test_a_base_with_other_labels_is_refused(low_res, large, tmp_path, change):
     [
         ({"base": None}, "an upscaler needs a base"),
         ({"model": TrainConfig().model}, "--base is for an upscaler"),
-        ({"max_aug_level": 0.2}, "need --model.augmentation"),
-        ({"aug_level": 0.2}, "need --model.augmentation"),
         ({"true_share": 1.2}, "true_share must be from 0 to 1"),
     ],
 )
@@ -237,8 +232,7 @@ def test_as_a_user_runs_it_with_one_process_and_with_two(cache, base_folder, tmp
         ("one", ()),
         ("two", ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--")),
     ):
-        flags = ("--steps=6", "--model.augmentation", "--max-aug-level=0.3")
-        done = command(cache, base_folder, tmp_path / name, *flags, launch=launch)
+        done = command(cache, base_folder, tmp_path / name, "--steps=6", launch=launch)
         assert done.returncode == 0, done.stdout + done.stderr
     one, two = (
         np.genfromtxt(tmp_path / name / "log.csv", delimiter=",", names=True)["loss"]

@@ -196,10 +196,7 @@ def _settings(about: dict[str, Any]) -> str:
         f"{defaults['guidance_scale']:g}"
     )
     if upscaler := about.get("upscaler"):
-        text += (
-            f"; upscaler: {upscaler['num_inference_steps']} step(s) of {upscaler['sampler']}, "
-            f"augmentation level {upscaler['aug_level']:g}"
-        )
+        text += f"; upscaler: {upscaler['num_inference_steps']} step(s) of {upscaler['sampler']}"
     return text
 
 
@@ -240,12 +237,11 @@ def _sweep(sweep: dict[str, Any]) -> str:
 def _upscaler_sweep(sweep: dict[str, Any]) -> str:
     upscaler = sweep["upscaler"]
     chosen = upscaler["best"]
-    columns = {"num_inference_steps": "steps", "aug_level": "augmentation level"}
+    columns = {"num_inference_steps": "steps"}
     return (
-        "\n## 7. Steps of the upscaler, and noise on what it sees\n\n"
+        "\n## 7. Steps of the upscaler\n\n"
         "The same at full size, with the base's defaults. Chosen likewise: "
-        f"{chosen['num_inference_steps']} step(s) with augmentation level "
-        f"{chosen['aug_level']:g}. {_verdict(upscaler, columns)}\n\n"
+        f"{chosen['num_inference_steps']} step(s). {_verdict(upscaler, columns)}\n\n"
         + sweep_table(upscaler["entries"], columns)
     )
 

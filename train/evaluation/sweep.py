@@ -65,44 +65,35 @@ def sweep(
 
 
 def sweep_upscaler(
-    pipeline: AvatarPipeline, data: PackedSet, steps: tuple[int, ...], levels: tuple[float, ...]
+    pipeline: AvatarPipeline, data: PackedSet, steps: tuple[int, ...]
 ) -> list[dict[str, Any]]:
-    """The paired PSNR at full size for every number of steps and level of augmentation.
+    """The paired PSNR at full size for every number of steps of the upscaler.
 
     The base draws with its defaults.
 
     Args:
         data: images at full size.
-        levels: of noise on the small picture, in [0, 1]; of no use, and ignored, with an upscaler
-            that was trained without augmentation.
 
     Returns:
-        for JSON, one entry per setting: ``num_inference_steps``, ``aug_level``, ``evaluations`` (of
-        the upscaler), ``psnr_db`` and ``psnr_db_5th_percentile``.
+        for JSON, one entry per setting: ``num_inference_steps``, ``evaluations`` (of the upscaler),
+        ``psnr_db`` and ``psnr_db_5th_percentile``.
     """
-    upscaler, entries = pipeline.upscaler, []
-    before = upscaler.defaults["aug_level"]
-    for level in levels if upscaler.config.augmentation else (0.0,):
-        for count in steps:
-            errors, rows = [], 0
-            upscaler.defaults["aug_level"] = level
-            try:
-                for images, _ in draw_batches(pipeline, data.attributes, upscaler_steps=count):
-                    real = data.images[rows : rows + len(images)]
-                    errors.append(psnr(on_white(images), on_white(real)))
-                    rows += len(images)
-            finally:
-                upscaler.defaults["aug_level"] = before
-            errors = np.concatenate(errors)
-            entries.append(
-                {
-                    "num_inference_steps": count,
-                    "aug_level": level,
-                    "evaluations": steps_to_evaluations(count, 1.0),
-                    "psnr_db": float(errors.mean()),
-                    "psnr_db_5th_percentile": float(np.percentile(errors, 5)),
-                }
-            )
+    entries = []
+    for count in steps:
+        errors, rows = [], 0
+        for images, _ in draw_batches(pipeline, data.attributes, upscaler_steps=count):
+            real = data.images[rows : rows + len(images)]
+            errors.append(psnr(on_white(images), on_white(real)))
+            rows += len(images)
+        errors = np.concatenate(errors)
+        entries.append(
+            {
+                "num_inference_steps": count,
+                "evaluations": steps_to_evaluations(count, 1.0),
+                "psnr_db": float(errors.mean()),
+                "psnr_db_5th_percentile": float(np.percentile(errors, 5)),
+            }
+        )
     return entries
 
 

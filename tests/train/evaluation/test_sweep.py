@@ -49,45 +49,23 @@ def test_every_setting_is_drawn_and_compared(tmp_path):
 
 
 class Upscaled:
-    """Off by 12 levels divided by the upscaler's steps, and as much again far from noise 0.05."""
+    """Off by 12 levels divided by the upscaler's steps."""
 
-    def __init__(self, images, augmentation):
+    def __init__(self, images):
         self.images = images
-        self.upscaler = SimpleNamespace(
-            defaults={"num_inference_steps": 1, "aug_level": 0.1},
-            config=SimpleNamespace(augmentation=augmentation),
-        )
 
     def __call__(self, requests, upscaler_steps, **options):
         assert "size" not in options  # the largest
         off = self.images[: len(requests)].copy()
-        far = self.upscaler.defaults["aug_level"] != 0.05
-        off[..., :3] -= 12 // upscaler_steps * (2 if far else 1)
+        off[..., :3] -= 12 // upscaler_steps
         return SimpleNamespace(images=off, attributes=[dict.fromkeys(NAMES, 0)] * len(requests))
 
 
 def test_the_upscaler_has_settings_of_its_own():
     images = np.full((3, 8, 8, 4), 255, dtype=np.uint8)
     data = PackedSet(images, np.zeros((3, 18), dtype=np.uint8), ["cs0", "cs1", "cs2"], None)
-    model = Upscaled(images, augmentation=True)
-    entries = sweep_upscaler(model, data, (1, 2), (0.0, 0.05))
-    found = {(e["num_inference_steps"], e["aug_level"]): e["psnr_db"] for e in entries}
-    assert found == pytest.approx(
-        {
-            (1, 0.0): 20 * np.log10(255 / 24),
-            (2, 0.0): 20 * np.log10(255 / 12),
-            (1, 0.05): 20 * np.log10(255 / 12),
-            (2, 0.05): 20 * np.log10(255 / 6),
-        }
-    )
-    assert [e["evaluations"] for e in entries] == [1, 2, 1, 2]
-    chosen = best(entries)
-    assert (chosen["num_inference_steps"], chosen["aug_level"]) == (2, 0.05)
-    assert model.upscaler.defaults == {"num_inference_steps": 1, "aug_level": 0.1}
-
-
-def test_without_augmentation_there_is_no_level_to_try():
-    images = np.full((1, 8, 8, 4), 255, dtype=np.uint8)
-    data = PackedSet(images, np.zeros((1, 18), dtype=np.uint8), ["cs0"], None)
-    entries = sweep_upscaler(Upscaled(images, augmentation=False), data, (1, 2), (0.0, 0.05))
-    assert [(e["num_inference_steps"], e["aug_level"]) for e in entries] == [(1, 0.0), (2, 0.0)]
+    entries = sweep_upscaler(Upscaled(images), data, (1, 2))
+    found = {e["num_inference_steps"]: e["psnr_db"] for e in entries}
+    assert found == pytest.approx({1: 20 * np.log10(255 / 12), 2: 20 * np.log10(255 / 6)})
+    assert [e["evaluations"] for e in entries] == [1, 2]
+    assert best(entries)["num_inference_steps"] == 2
