@@ -46,6 +46,22 @@ def change():
 
 
 @pytest.fixture
+def stop_after():
+    """Have a trainer stop after a step, as a signal would."""
+
+    def stop_after(trainer, step):
+        train_step = trainer._train_step
+
+        def then_stop():
+            train_step()
+            trainer._stop = trainer.step == step
+
+        trainer._train_step = then_stop
+
+    return stop_after
+
+
+@pytest.fixture
 def hub(monkeypatch):
     """A Hub of our own, and a login as "user"."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -26,27 +26,21 @@ def weights(checkpoint):
     return (checkpoint / "model.safetensors").read_bytes()
 
 
-def test_resuming_equals_not_stopping(config, change, drawn, tmp_path):
+def test_resuming_equals_not_stopping(config, change, drawn, tmp_path, stop_after):
     """Stopped in the middle of a log interval, and the log and the weights are the same."""
     whole = change(config, run=tmp_path / "whole")
     expected = weights(Trainer(whole, drawn).train())
 
     stopped = change(config, run=tmp_path / "stopped")
     trainer = Trainer(stopped, drawn)
-    step_of = trainer._train_step
-
-    def stop_after_3():
-        step_of()
-        trainer._stop = trainer.step == 3
-
-    trainer._train_step = stop_after_3
+    stop_after(trainer, 3)
     assert trainer.train().name == "step-00000003"
     assert weights(Trainer(stopped, drawn).train()) == expected
     assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
 
 
 def test_a_run_starts_from_a_checkpoint_which_it_does_not_need_to_resume(
-    config, change, drawn, tmp_path
+    config, change, drawn, tmp_path, stop_after
 ):
     first = Trainer(config, drawn).train()
     start = shutil.copytree(first, tmp_path / "start")
@@ -54,13 +48,7 @@ def test_a_run_starts_from_a_checkpoint_which_it_does_not_need_to_resume(
     trainer = Trainer(tuned, drawn)
     given = AvatarPipeline.from_pretrained(start, backend="torch").network.state_dict()
     assert all(torch.equal(w, given[name]) for name, w in trainer.network.state_dict().items())
-    step_of = trainer._train_step
-
-    def stop_after_3():
-        step_of()
-        trainer._stop = trainer.step == 3
-
-    trainer._train_step = stop_after_3
+    stop_after(trainer, 3)
     trainer.train()
     shutil.rmtree(start)
     checkpoint = Trainer(tuned, drawn).train()

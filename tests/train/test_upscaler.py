@@ -104,18 +104,12 @@ def test_a_checkpoint_is_the_whole_model(config, large, low_res):
     assert "psnr_db" in json.loads((checkpoint / "metrics.json").read_text())
 
 
-def test_resuming_equals_not_stopping(config, change, large, low_res, tmp_path):
+def test_resuming_equals_not_stopping(config, change, large, low_res, tmp_path, stop_after):
     whole = change(config, run=tmp_path / "whole")
     expected = weights(Trainer(whole, large, low_res=low_res).train())
     stopped = change(config, run=tmp_path / "stopped")
     trainer = Trainer(stopped, large, low_res=low_res)
-    step_of = trainer._train_step
-
-    def stop_after_3():
-        step_of()
-        trainer._stop = trainer.step == 3
-
-    trainer._train_step = stop_after_3
+    stop_after(trainer, 3)
     assert trainer.train().name == "step-00000003"
     assert weights(Trainer(stopped, large, low_res=low_res).train()) == expected
 
