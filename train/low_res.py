@@ -22,7 +22,7 @@ from avatar_model.checkpoint import check_upscaler, fingerprint
 
 from .config import TrainConfig
 from .evaluation.draw import BATCH, draw_avatars
-from .packed import HELD_OUT, PackedSet, check_space, open_dataset
+from .packed import HELD_OUT, SPLITS, PackedSet, check_space, open_dataset
 from .rejects import DatasetError, temporary_beside
 
 
@@ -101,16 +101,20 @@ def open_low_res(base: AvatarPipeline, source: str, data: PackedSet) -> LowRes:
 
 
 def _draw(path: Path, base: AvatarPipeline, data: PackedSet) -> None:
-    """Draw one picture per row into an array file, moved into place when it is whole."""
+    """Draw one picture per row into an array file, moved into place when it is whole.
+
+    Rows that are in no split have a value that nothing was trained on, and stay empty.
+    """
     check_space(path.parent, data.images.nbytes)
     building = temporary_beside(path)
+    used = np.sort(np.concatenate([data.split(name) for name in SPLITS]))
     try:
         images = np.lib.format.open_memmap(building, "w+", np.uint8, data.images.shape)
-        with tqdm(total=len(data), desc="drawing small pictures", unit=" images") as bar:
-            for start in range(0, len(data), BATCH):
-                rows = slice(start, start + BATCH)
+        with tqdm(total=len(used), desc="drawing small pictures", unit=" images") as bar:
+            for start in range(0, len(used), BATCH):
+                rows = used[start : start + BATCH]
                 images[rows], _ = draw_avatars(base, data.attributes[rows], seed=start)
-                bar.update(len(images[rows]))
+                bar.update(len(rows))
         images.flush()
         building.rename(path)
     finally:

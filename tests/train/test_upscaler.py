@@ -17,7 +17,7 @@ from avatar_model.checkpoint import fingerprint
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, random_network
 from train.config import TrainConfig
 from train.low_res import follow_base, load_base, open_low_res
-from train.packed import HELD_OUT, open_dataset
+from train.packed import HELD_OUT, SPLITS, open_dataset
 from train.rejects import DatasetError
 from train.run_folder import RunError
 from train.trainer import Trainer
@@ -70,6 +70,16 @@ def test_the_base_draws_every_picture_once(base_folder, low_res, large, drawn, m
 def test_another_base_draws_its_own(drawn, large, low_res, tmp_path):
     other = load_base(save_base(tmp_path / "other", drawn.vocabulary, seed=7), "cpu")
     assert not np.array_equal(open_low_res(other, "drawn:64", large).drawn, low_res.drawn)
+
+
+def test_a_row_that_no_model_can_be_asked_for_is_not_drawn(cache, tmp_path):
+    source = "drawn:100"  # two of its held-out looks have a value that no training image has
+    small = open_dataset(source, TINY_MODEL.image_size, cache)
+    used = np.sort(np.concatenate([small.split(name) for name in SPLITS]))
+    assert len(used) == 98
+    base = load_base(save_base(tmp_path / "base", small.vocabulary), "cpu")
+    low_res = open_low_res(base, source, open_dataset(source, TINY_UPSCALER.image_size, cache))
+    assert np.array_equal(np.flatnonzero(low_res.drawn.any((1, 2, 3))), used)
 
 
 def test_a_drawing_that_is_interrupted_leaves_nothing(drawn, large, tmp_path, monkeypatch):
