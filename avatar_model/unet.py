@@ -24,12 +24,14 @@ class Prepared(NamedTuple):
             of the forward pass; None without cross-attention.
         canvas: [B, C, S, S], or None without a canvas.
         low_res: [B, image_channels, S, S], the small picture, or None for a base.
+        enlarged: the same, [B, image_channels, H, W].
     """
 
     embedding: Tensor
     keys_values: Tensor | None
     canvas: Tensor | None
     low_res: Tensor | None = None
+    enlarged: Tensor | None = None
 
 
 class Layer(nn.Module):
@@ -152,11 +154,15 @@ class UNet(nn.Module):
             low_res: of an upscaler, the small picture, [B, image_channels, S, S].
         """
         parts = [attention.kv(condition.tokens) for attention in self.cross_attentions()]
+        enlarged = None
+        if low_res is not None:
+            enlarged = F.interpolate(low_res, scale_factor=self.patch_size, mode="bicubic")
         return Prepared(
             self.pooled(condition.pooled),  # [B, E]
             torch.cat(parts, dim=-1) if parts else None,  # [B, 18, W]
             condition.canvas,
             low_res,
+            enlarged,
         )
 
     def forward(self, x: Tensor, t: Tensor, prepared: Prepared) -> Tensor:
@@ -192,9 +198,7 @@ class UNet(nn.Module):
             for layer in self.up[level]:
                 h = self._run(layer, h, embedding, keys_values)
         h = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.patch_size)  # [B, C, H, W]
-        if prepared.low_res is not None:
-            h = h + F.interpolate(prepared.low_res, scale_factor=self.patch_size, mode="bicubic")
-        return h
+        return h if prepared.enlarged is None else h + prepared.enlarged
 
     def _run(self, layer: Layer, h: Tensor, embedding: Tensor, parts: Iterator[Tensor]) -> Tensor:
         """Run a layer; one with cross-attention takes the next part of the keys and values."""
