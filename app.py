@@ -13,6 +13,7 @@ import importlib.util
 import logging
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 # Gradio reads these at import: nothing about a visitor goes to anybody else.
@@ -24,7 +25,6 @@ if os.environ.get("SPACES_ZERO_GPU"):
 
 from avatar_model import AvatarPipeline, CheckpointError, UpscalerError
 from avatar_model.backend import BackendError
-from ui import Studio, build_page, launch_options
 
 BUNDLED = str(Path(__file__).parent / "assets" / "model")
 MODEL = os.environ.get("AVATAR_MODEL") or BUNDLED
@@ -94,10 +94,15 @@ def main() -> None:
     )
     for name in ("avatar_model", "ui"):
         logging.getLogger(name).setLevel(logging.INFO)
-    try:
-        pipeline, model, notice = load_model(MODEL)
-    except (CheckpointError, BackendError, ValueError) as error:
-        sys.exit(f"The model cannot be loaded: {error}")
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(load_model, MODEL)
+        # Gradio takes seconds to import, in which the model is loaded.
+        from ui import Studio, build_page, launch_options
+
+        try:
+            pipeline, model, notice = loading.result()
+        except (CheckpointError, BackendError, ValueError) as error:
+            sys.exit(f"The model cannot be loaded: {error}")
     studio = Studio(pipeline)
     try:
         build_page(studio, notice).launch(

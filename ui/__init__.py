@@ -5,6 +5,7 @@ request to it; ``page`` the layout and what is wired to what, ``handlers`` what 
 ``routes`` pictures at plain addresses, ``endpoint`` the same for programs.
 """
 
+from . import gradio_import  # noqa: F401  before all that imports Gradio
 from .page import build_page, launch_options
 from .studio import Studio
 
