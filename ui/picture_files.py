@@ -178,7 +178,8 @@ def _png(picture: Image.Image, recipe: str | None) -> bytes:
     if recipe is not None:
         info.add_text(RECIPE_KEY, recipe)
     out = io.BytesIO()
-    picture.save(out, "PNG", pnginfo=info)
+    # Half the time of Pillow's 6, and 1 % larger.
+    picture.save(out, "PNG", pnginfo=info, compress_level=4)
     return out.getvalue()
 
 
