@@ -8,6 +8,8 @@ from avatar_model import ATTRIBUTES, AvatarClassifier, AvatarPipeline
 from avatar_model.picture import SURE, read_attributes
 
 ASSETS = Path(__file__).parents[2] / "assets"
+CROP = 420
+"""Of 500 pixels, what the bundled model draws."""
 LOOKS = {
     "face_shape": 4,
     "face_color": 6,
@@ -27,6 +29,7 @@ def classifier():
 @pytest.fixture(scope="module")
 def avatar():
     pipeline = AvatarPipeline.from_pretrained(ASSETS / "model", device="cpu", backend="torch")
+    assert pipeline.network.config.crop == CROP
     return pipeline(LOOKS, seed=3).images[0]
 
 
@@ -41,7 +44,7 @@ def on(avatar, colour):
 
 def original(avatar):
     picture = Image.new("RGBA", (500, 500))
-    picture.paste(larger(avatar, 360), (70, 70))
+    picture.paste(larger(avatar, CROP), ((500 - CROP) // 2,) * 2)
     return picture
 
 
@@ -81,7 +84,7 @@ def turned(avatar):
     ],
 )
 def test_an_avatar_is_read_wherever_it_stands(avatar, classifier, distort):
-    read = read_attributes(distort(avatar), classifier)
+    read = read_attributes(distort(avatar), classifier, CROP)
     assert list(read) == [a.name for a in ATTRIBUTES]
     assert all(0 <= confidence <= 1 for _, confidence in read.values())
     for name, value in LOOKS.items():
@@ -96,7 +99,7 @@ def test_every_mode_is_understood(avatar, classifier, mode):
         picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
     else:
         picture = picture.convert(mode)
-    assert len(read_attributes(picture, classifier)) == 18
+    assert len(read_attributes(picture, classifier, CROP)) == 18
 
 
 @pytest.mark.parametrize(

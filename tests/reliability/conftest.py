@@ -16,6 +16,7 @@ import torch
 
 from avatar_model import ATTRIBUTES, AvatarPipeline, Vocabulary
 from avatar_model.network import AvatarNetwork
+from avatar_model.stage import Stage
 from benchmarks.app_server import AppServer, running_app
 from tests.tiny import TINY_MODEL
 
@@ -122,10 +123,21 @@ def pipeline(model: Path) -> AvatarPipeline:
 
 
 @pytest.fixture(scope="session")
-def site(model: Path) -> Iterator[Site]:
+def large_model(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same checkpoint with an upscaler to 256 pixels."""
+    pipeline = AvatarPipeline.from_pretrained(model, backend="torch")
+    config = dataclasses.replace(TINY_MODEL, image_size=256, patch_size=4, low_res_size=64)
+    pipeline.upscaler = Stage(AvatarNetwork(config))
+    folder = tmp_path_factory.mktemp("large-model")
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(large_model: Path) -> Iterator[Site]:
     """For tests that leave the server as it was."""
     environment = {"OMP_NUM_THREADS": "1", "HF_TOKEN": SECRET, "GRADIO_ANALYTICS_ENABLED": "True"}
-    with running_app(model, environment) as server:
+    with running_app(large_model, environment) as server:
         with httpx.Client(timeout=60) as client:
             yield Site(server, client)
         log = server.log()

@@ -48,7 +48,7 @@ values = st.recursive(
     ),
     max_leaves=5,
 )
-names = st.sampled_from([*NAMES, *SETTINGS])
+names = st.sampled_from([*NAMES, *SETTINGS, "size"])
 anything = st.dictionaries(names | st.text(max_size=20), values, max_size=8)
 good = st.fixed_dictionaries(
     {},
@@ -114,8 +114,13 @@ def answered(status, text):
     return event == "complete" or (event == "error" and one_sentence(data["error"] or ""))
 
 
+sized = st.tuples(good.map(few_steps), st.sampled_from([64, 256])).map(
+    lambda both: {**both[0], "size": both[1]}
+)
+
+
 @fuzz
-@given(values=anything | good.map(few_steps))
+@given(values=anything | sized)
 @example(values={"hair": "x" * 100_000})
 def test_generate_answers_with_pictures_or_one_sentence(site, values):
     status, text = site.generate(json.dumps(values))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import pickle
@@ -18,12 +17,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import app
-from avatar_model import AvatarPipeline
 from avatar_model.checkpoint import CONFIG_FILE, UPSCALER_FOLDER, WEIGHTS_FILE
-from avatar_model.network import AvatarNetwork
-from avatar_model.stage import Stage
 from benchmarks.app_server import ROOT, running_app
-from tests.tiny import TINY_MODEL
 
 
 class Bomb:
@@ -105,17 +100,6 @@ def test_a_checkpoint_that_cannot_be_used_gives_way(model, tmp_path, broken, mon
     assert error.startswith("event=model_replaced") and str(folder) in error
     assert "\n" not in error and len(error) < 600
     assert not (folder / "exploded").exists()
-
-
-@pytest.fixture(scope="module")
-def large_model(model, tmp_path_factory):
-    """The same checkpoint with an upscaler."""
-    pipeline = AvatarPipeline.from_pretrained(model, backend="torch")
-    config = dataclasses.replace(TINY_MODEL, image_size=256, patch_size=4, low_res_size=64)
-    pipeline.upscaler = Stage(AvatarNetwork(config))
-    folder = tmp_path_factory.mktemp("large-model")
-    pipeline.save_pretrained(folder)
-    return folder
 
 
 def of_another_base(folder):

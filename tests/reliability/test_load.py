@@ -36,7 +36,7 @@ def test_memory_stays_flat(site):
     assert memory[-1] - memory[0] < 40  # MiB
 
 
-def test_health_says_what_runs(site, model):
+def test_health_says_what_runs(site, large_model):
     before = site.get("/health").json()
     assert site.draw(seed=time.monotonic_ns() % 2**32)[0] == "complete"
     after = site.get("/health").json()
@@ -44,10 +44,10 @@ def test_health_says_what_runs(site, model):
     assert after.pop("uptime_seconds") >= 0
     assert after == {
         "status": "ok",
-        "model": model.name,
-        "sizes": [64],
+        "model": large_model.name,
+        "sizes": [64, 256],
         "backend": "torch",
-        "upscaler_backend": None,
+        "upscaler_backend": "torch",
         "device": "cpu",
         "waiting": 0,
         "versions": {"gradio": gradio.__version__, "torch": torch.__version__},

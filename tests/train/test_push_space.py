@@ -276,7 +276,7 @@ def test_the_pushed_folder_starts_and_draws(hub, tmp_path):
             server.wait(20)
     file = files[0]["path"] if isinstance(files[0], dict) else files[0]
     with Image.open(file) as image:
-        assert (image.mode, image.size) == ("RGBA", (64, 64))
+        assert (image.mode, image.size) == ("RGBA", (256, 256))
     assert told[0]["values"]["hair"] == 12
     imported = log.read_text(errors="replace")
     for package in ("ui", "avatar_model"):
