@@ -31,7 +31,7 @@ def test_visitors_and_a_burst_without_an_error(site):
 
 def test_memory_stays_flat(site):
     """Far too short to prove it: a leak of a picture per request would show."""
-    record, memory = run(load.soak(site.server, 60, warm_up=60))
+    record, memory = run(load.soak(site.server, 40, warm_up=40))
     assert record.errors == []
     assert memory[-1] - memory[0] < 40  # MiB
 

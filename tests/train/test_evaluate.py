@@ -22,12 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def data(cache):
-    return open_dataset("drawn:200", TINY_MODEL.image_size, cache)
+    return open_dataset("drawn:100", TINY_MODEL.image_size, cache)
 
 
 def evaluate(cache, *arguments):
     done = subprocess.run(
-        [sys.executable, "-m", "train.evaluate", "--data=drawn:200", *map(str, arguments)],
+        [sys.executable, "-m", "train.evaluate", "--data=drawn:100", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "AVATAR_CACHE": str(cache), "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -39,7 +39,7 @@ def evaluate(cache, *arguments):
 
 
 def test_report_defaults_and_card(cache, config, change, data, tmp_path):
-    model = Trainer(change(config, data="drawn:200", num_inference_steps=4), data).train()
+    model = Trainer(change(config, data="drawn:100", num_inference_steps=4), data).train()
     out = tmp_path / "report"
     (model / "notes.md").write_text("The hats are the best part.")
     evaluate(
@@ -70,9 +70,9 @@ def test_report_defaults_and_card(cache, config, change, data, tmp_path):
 @pytest.fixture
 def two_stages(cache, config, change, data):
     """A trained base and an upscaler that only enlarges: what it adds is still zero."""
-    model = Trainer(change(config, data="drawn:200"), data).train()
+    model = Trainer(change(config, data="drawn:100"), data).train()
     pipeline = AvatarPipeline.from_pretrained(model, device="cpu")
-    facts = {"held_out": HELD_OUT, "data": "drawn:200", "base": "/home/somebody/base", "steps": 3}
+    facts = {"held_out": HELD_OUT, "data": "drawn:100", "base": "/home/somebody/base", "steps": 3}
     pipeline.upscaler = Stage(AvatarNetwork(TINY_UPSCALER), {"num_inference_steps": 2}, facts)
     pipeline.save_pretrained(model)
     return model
@@ -112,7 +112,7 @@ def test_a_model_of_two_stages(cache, two_stages, data, tmp_path):
 
 def test_bad_input_ends_in_one_line(cache, config, change, data, tmp_path, monkeypatch):
     monkeypatch.setenv("AVATAR_CACHE", str(cache))
-    model = Trainer(change(config, data="drawn:200"), data).train()
+    model = Trainer(change(config, data="drawn:100"), data).train()
     pipeline = AvatarPipeline.from_pretrained(model, device="cpu")
     pipeline.upscaler = Stage(AvatarNetwork(TINY_UPSCALER))
     untrained = tmp_path / "untrained"
@@ -125,7 +125,7 @@ def test_bad_input_ends_in_one_line(cache, config, change, data, tmp_path, monke
         ([f"--model={model}", "--upscaler-steps"], "the sweep needs at least one value"),
         ([f"--model={untrained}", "--classifier=none"], "the upscaler was trained with other"),
     ):
-        command = ["evaluate", "--data=drawn:200", f"--out={tmp_path / 'out'}", *arguments]
+        command = ["evaluate", "--data=drawn:100", f"--out={tmp_path / 'out'}", *arguments]
         monkeypatch.setattr(sys, "argv", command)
         with pytest.raises(SystemExit, match=message) as end:
             runpy.run_module("train.evaluate", run_name="__main__")
