@@ -21,7 +21,7 @@ from avatar_model.attributes import NAMES
 from avatar_model.checkpoint import check_upscaler, fingerprint
 
 from .config import TrainConfig
-from .evaluation.draw import BATCH, draw_avatars
+from .evaluation.draw import draw_batches
 from .packed import HELD_OUT, SPLITS, PackedSet, check_space, open_dataset
 from .rejects import DatasetError, temporary_beside
 
@@ -111,10 +111,11 @@ def _draw(path: Path, base: AvatarPipeline, data: PackedSet) -> None:
     try:
         images = np.lib.format.open_memmap(building, "w+", np.uint8, data.images.shape)
         with tqdm(total=len(used), desc="drawing small pictures", unit=" images") as bar:
-            for start in range(0, len(used), BATCH):
-                rows = used[start : start + BATCH]
-                images[rows], _ = draw_avatars(base, data.attributes[rows], seed=start)
-                bar.update(len(rows))
+            done = 0
+            for drawn, _ in draw_batches(base, data.attributes[used]):
+                images[used[done : done + len(drawn)]] = drawn
+                done += len(drawn)
+                bar.update(len(drawn))
         images.flush()
         building.rename(path)
     finally:

@@ -62,7 +62,7 @@ def test_the_base_draws_every_picture_once(base_folder, low_res, large, drawn, m
     looks = dict(zip(NAMES, large.attributes[5].tolist(), strict=True))
     again = low_res.base(looks, seed=5, output_type="np").images[0]
     assert np.abs(again.astype(int) - low_res.drawn[5]).max() <= 1
-    monkeypatch.setattr("train.low_res.draw_avatars", None)  # not drawn again
+    monkeypatch.setattr("train.low_res.draw_batches", None)  # not drawn again
     kept = open_low_res(load_base(base_folder, "cpu"), "drawn:64", large)
     assert np.array_equal(kept.drawn, low_res.drawn)
 
@@ -89,7 +89,7 @@ def test_a_drawing_that_is_interrupted_leaves_nothing(drawn, large, tmp_path, mo
         raise KeyboardInterrupt
 
     before = set(large.folder.parent.iterdir())
-    monkeypatch.setattr("train.low_res.draw_avatars", interrupted)
+    monkeypatch.setattr("train.low_res.draw_batches", interrupted)
     with pytest.raises(KeyboardInterrupt):
         open_low_res(base, "drawn:64", large)
     assert set(large.folder.parent.iterdir()) == before
