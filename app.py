@@ -3,7 +3,7 @@
 The model comes from the environment variable ``AVATAR_MODEL`` (a checkpoint folder or a Hub
 repository) and is ``assets/model`` unless that is set; a model that cannot be had gives way to it,
 one whose upscaler cannot be had draws without, and the page says so. ``AVATAR_BACKEND=torch`` keeps
-the page from using ONNX Runtime.
+the page from using ONNX Runtime, ``AVATAR_DEVICE=cpu`` from using a GPU; ``cuda:1`` is the second.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from avatar_model.backend import BackendError
 BUNDLED = str(Path(__file__).parent / "assets" / "model")
 MODEL = os.environ.get("AVATAR_MODEL") or BUNDLED
 BACKEND = os.environ.get("AVATAR_BACKEND") or "auto"
+DEVICE = os.environ.get("AVATAR_DEVICE") or None
 
 logger = logging.getLogger("app")
 
@@ -42,7 +43,7 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
 
     Raises:
         CheckpointError: not even the bundled model can be used.
-        BackendError, ValueError: ``AVATAR_BACKEND`` cannot be used, or is no backend.
+        BackendError, ValueError: ``AVATAR_BACKEND`` or ``AVATAR_DEVICE`` cannot be used here.
     """
     # Where a folder is on this machine is nobody's business.
     called = Path(name).resolve().name if Path(name).is_dir() or Path(name).is_absolute() else name
@@ -63,10 +64,10 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
 def _load(name: str) -> tuple[AvatarPipeline, str]:
     """A pipeline, without its upscaler if that cannot be used, and a notice that says so."""
     try:
-        return AvatarPipeline.from_pretrained(name, backend=BACKEND), ""
+        return AvatarPipeline.from_pretrained(name, device=DEVICE, backend=BACKEND), ""
     except UpscalerError as error:
         logger.error("event=upscaler_left_out error=%r", str(error))
-    pipeline = AvatarPipeline.from_pretrained(name, backend=BACKEND, upscaler=False)
+    pipeline = AvatarPipeline.from_pretrained(name, device=DEVICE, backend=BACKEND, upscaler=False)
     return pipeline, (
         f"Pictures are drawn at {pipeline.sizes[0]} pixels and enlarged: the part of the model "
         "that draws them larger cannot be had at the moment."

@@ -29,6 +29,7 @@ from .checkpoint import (
     fetch_checkpoint,
     write_atomically,
 )
+from .device import choose_device
 from .images import DEFAULT_CROP, SOURCE_SIZE, recrop, to_model
 
 BATCH = 64
@@ -193,11 +194,13 @@ class AvatarClassifier:
         """Load a folder, or a model repository of the Hugging Face Hub ("user/name").
 
         Args:
-            device: where to run; by default a GPU if there is one, else the CPU.
+            device: see ``device.choose_device``.
 
         Raises:
             CheckpointError: the message names what is missing or damaged.
+            DeviceError: there is no such device (a ValueError).
         """
+        device = choose_device(device)  # before anything is downloaded
         folder = fetch_checkpoint(str(name))
         config = _read_config(folder / CONFIG_FILE)
         try:
@@ -214,7 +217,7 @@ class AvatarClassifier:
                 f"{folder / CONFIG_FILE} does not describe a classifier: {error}"
             ) from error
         _load_weights(classifier.network, folder / WEIGHTS_FILE)
-        return classifier.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return classifier.to(device)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write ``config.json`` and ``model.safetensors`` (half precision) into ``folder``."""
@@ -237,8 +240,12 @@ class AvatarClassifier:
         write_atomically(folder / CONFIG_FILE, json.dumps(config, indent=1) + "\n")
 
     def to(self, device: str | torch.device) -> AvatarClassifier:
-        """Move the network to a device; returns the classifier."""
-        self.network.to(device, memory_format=torch.channels_last)
+        """Move the network to a device, see ``device.choose_device``; returns the classifier.
+
+        Raises:
+            DeviceError: there is no such device (a ValueError).
+        """
+        self.network.to(choose_device(device), memory_format=torch.channels_last)
         return self
 
     @property

@@ -7,7 +7,9 @@ only one that knows which. The training target stands beside its inverse.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from .config import ModelConfig
@@ -61,6 +63,16 @@ class Denoiser:
         schedule = make_schedule(config.schedule, **config.schedule_options)
         return cls(network, schedule, config.prediction, config.input_scaling, config.pixel_range)
 
+    @cached_property
+    def ends_in_noise(self) -> bool:
+        """Whether nothing of the image is left at t = 1."""
+        return self.schedule(torch.ones(1))[0].item() == 0
+
+    @property
+    def blind_to_noise(self) -> bool:
+        """Whether the estimate at t = 1 is the same whatever the noise: the input fades to zero."""
+        return self.input_scaling == "wiener" and self.ends_in_noise
+
     def __call__(self, x: Tensor, t: Tensor, *condition: object) -> Tensor:
         """The estimate of x_0.
 
@@ -78,7 +90,7 @@ class Denoiser:
             return output
         if self.prediction == "v":
             return (alpha * x - sigma * output) / (alpha**2 + sigma**2)
-        if not alpha.all():
+        if self.ends_in_noise and not alpha.all():  # to look makes a GPU wait
             raise ValueError(
                 f"schedule {self.schedule.name!r} ends in pure noise, where a prediction of eps "
                 "says nothing about x_0; use prediction 'x0' or 'v'"

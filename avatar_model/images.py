@@ -131,9 +131,19 @@ def to_pixels(x: torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)) -
     Returns:
         uint8 [..., H, W, 4], premultiplied RGBA with colour <= alpha and no haze.
     """
+    return to_levels(x, pixel_range).cpu().numpy()
+
+
+def to_levels(x: torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:
+    """:func:`to_pixels` as a tensor that stays on its device: uint8 [..., H, W, 4]."""
     low, high = pixel_range
-    levels = ((x.detach().float() - low) * (255 / (high - low))).round().clamp(0, 255)
-    return _clean(np.ascontiguousarray(levels.movedim(-3, -1).byte().cpu().numpy()))
+    levels = ((x.detach().float() - low) * (255 / (high - low))).round_().clamp_(0, 255)
+    levels = levels.movedim(-3, -1).byte().contiguous()
+    alpha = levels[..., 3:]
+    # As _clean does.
+    alpha *= alpha > ALPHA_FLOOR
+    levels[..., :3].clamp_(max=alpha)
+    return levels
 
 
 def to_pil(pixels: np.ndarray) -> Image.Image:
@@ -146,11 +156,15 @@ def to_pil(pixels: np.ndarray) -> Image.Image:
         mode RGBA, straight alpha; ``.convert("RGBa")`` gives the pixels back. A fully transparent
         pixel is (0, 0, 0, 0).
     """
-    alpha = pixels[..., 3:].astype(np.uint16)
-    colour = np.minimum(pixels[..., :3], alpha)
+    rgba = np.array(pixels, order="C")
+    alpha = rgba[..., 3]
+    rgba.view(np.uint32)[..., 0] *= alpha > 0
+    # Straight and premultiplied differ only where the picture is half-transparent: its edges.
+    rows = rgba.reshape(-1, 4)
+    edge = np.flatnonzero((alpha > 0) & (alpha < 255))
+    colour, divisor = rows[edge, :3].astype(np.uint16), rows[edge, 3:].astype(np.uint16)
     # Rounded division; Pillow's own RGBa -> RGBA truncates and so darkens by up to one level.
-    straight = (colour * 255 + alpha // 2) // np.maximum(alpha, 1)
-    rgba = np.concatenate([straight, alpha], axis=-1).astype(np.uint8)
+    rows[edge, :3] = (np.minimum(colour, divisor) * 255 + divisor // 2) // divisor
     return Image.fromarray(rgba)
 
 

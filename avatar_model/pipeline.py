@@ -29,11 +29,12 @@ from .checkpoint import (
     save_checkpoint,
 )
 from .denoiser import Denoiser
-from .images import to_model, to_pil, to_pixels
+from .device import choose_device
+from .images import to_levels, to_model, to_pil, to_pixels
 from .morph import complete, morph_path
 from .network import AvatarNetwork
 from .samplers import Callback
-from .stage import BATCH, Settings, Stage
+from .stage import BATCH, GPU_BATCH, Settings, Stage
 from .stage import MAX_GUIDANCE_SCALE as MAX_GUIDANCE_SCALE
 from .stage import MAX_STEPS as MAX_STEPS
 
@@ -100,7 +101,7 @@ class AvatarPipeline:
         """Load a checkpoint folder, or a model repository of the Hugging Face Hub ("user/name").
 
         Args:
-            device: where to run; by default a GPU if there is one, else the CPU.
+            device: see ``device.choose_device``.
             backend: see ``use_backend``.
             revision: branch, tag or commit of a Hub repository.
             token: for a private Hub repository; by default the one you logged in with.
@@ -111,7 +112,9 @@ class AvatarPipeline:
             UpscalerError: the same of the second stage (a CheckpointError); the base can be had
                 with ``upscaler=False``.
             BackendError: ``backend="onnx"`` cannot be used.
+            DeviceError: there is no such device (a ValueError).
         """
+        device = choose_device(device)  # before anything is downloaded
         folder = fetch_checkpoint(str(name), revision, token)
         checkpoint = load_checkpoint(folder, upscaler)
         second = None
@@ -132,8 +135,7 @@ class AvatarPipeline:
             )
         except ValueError as error:
             raise CheckpointError(f"{folder / CONFIG_FILE}: the default {error}") from error
-        pipeline.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        return pipeline.use_backend(backend)
+        return pipeline.to(device).use_backend(backend)
 
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float16) -> None:
         """Write ``config.json`` and ``model.safetensors``, those of the upscaler in a subfolder.
@@ -168,7 +170,12 @@ class AvatarPipeline:
         return str(commit.commit_url)
 
     def to(self, device: str | torch.device) -> AvatarPipeline:
-        """Move the networks to a device; returns the pipeline."""
+        """Move the networks to a device, see ``device.choose_device``; returns the pipeline.
+
+        Raises:
+            DeviceError: there is no such device (a ValueError).
+        """
+        device = choose_device(device)
         for stage in self._stages:
             stage.to(device)
         return self
@@ -383,9 +390,9 @@ class AvatarPipeline:
             return x
         # The small picture as a file holds it, which is what the upscaler was trained on.
         pixel_range = self.network.config.pixel_range
-        low_res = to_model(to_pixels(x, pixel_range), pixel_range).to(x)
+        low_res = to_model(to_levels(x, pixel_range), pixel_range)
         # Who follows the steps sees those of all images at once.
-        batch = len(rows) if callback else BATCH
+        batch = len(rows) if callback else (BATCH if self.device.type == "cpu" else GPU_BATCH)
         return torch.cat(
             [
                 self.upscaler.sample(

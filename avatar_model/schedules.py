@@ -72,10 +72,13 @@ def sigmoid(
 
 
 @cache
-def _log_alpha_bar(num_steps: int, beta_start: float, beta_end: float) -> Tensor:
+def _log_alpha_bar(
+    num_steps: int, beta_start: float, beta_end: float, device: torch.device
+) -> Tensor:
     """log alpha-bar at 0, 1, ..., num_steps noise additions, float64 [num_steps + 1]."""
     beta = torch.linspace(beta_start, beta_end, num_steps, dtype=torch.float64)
-    return torch.cat([torch.zeros(1, dtype=torch.float64), torch.log1p(-beta).cumsum(0)])
+    table = torch.cat([torch.zeros(1, dtype=torch.float64), torch.log1p(-beta).cumsum(0)])
+    return table.to(device)
 
 
 def linear(num_steps: int = 300, beta_start: float = 1e-4, beta_end: float = 0.008) -> Schedule:
@@ -85,7 +88,7 @@ def linear(num_steps: int = 300, beta_start: float = 1e-4, beta_end: float = 0.0
     """
 
     def mix(t: Tensor) -> tuple[Tensor, Tensor]:
-        table = _log_alpha_bar(num_steps, beta_start, beta_end).to(t.device)
+        table = _log_alpha_bar(num_steps, beta_start, beta_end, t.device)
         position = (t.double() * num_steps).clamp(0, num_steps)
         low = position.floor().long().clamp(max=num_steps - 1)
         log_alpha_bar = torch.lerp(table[low], table[low + 1], position - low)

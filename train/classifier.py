@@ -31,6 +31,7 @@ from avatar_model.classifier import (
     allowed_values,
     log_probabilities,
 )
+from avatar_model.device import choose_device
 from avatar_model.images import DEFAULT_CROP, SOURCE_SIZE, to_model
 
 from .batches import batch_rows
@@ -88,7 +89,11 @@ def augment(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train_network(
-    data: PackedSet, epochs: float, minutes: float | None, seed: int, device: str
+    data: PackedSet,
+    epochs: float,
+    minutes: float | None,
+    seed: int,
+    device: str | None,
 ) -> AttributeClassifier:
     """Train on the train split, with all labels.
 
@@ -99,6 +104,7 @@ def train_network(
         epochs: passes over the split.
         minutes: stop after so many, with a learning rate that reaches 0 by then.
     """
+    device = choose_device(device)
     rows = data.split("train")
     size = min(BATCH_SIZE, len(rows))
     torch.manual_seed(seed)
@@ -257,7 +263,7 @@ def train(
     epochs: float = 18,
     minutes: float | None = None,
     seed: int = 0,
-    device: str = "cpu",
+    device: str | None = None,
 ) -> tuple[AvatarClassifier, list[tuple[int, float, float]]]:
     """Train, calibrate and measure. Returns the classifier and its reliability on test images.
 
@@ -328,7 +334,7 @@ def main(
     epochs: float = 18,
     minutes: float | None = None,
     seed: int = 0,
-    device: str = "cpu",
+    device: str | None = None,
     image_size: int = 64,
     crop: int = DEFAULT_CROP,
 ) -> None:
@@ -340,13 +346,14 @@ def main(
         epochs: passes over the train split.
         minutes: stop earlier, after so many minutes of training.
         seed: of the weights, the order of images and the augmentation.
-        device: such as cpu or cuda.
+        device: cpu, cuda or cuda:1; by default a GPU if there is one.
         image_size: side of the pictures it will read, a multiple of 8.
         crop: side of the centre square of a 500x500 picture that it will read; it can judge models
             that draw as much or more.
     """
     if not epochs > 0 or (minutes is not None and not minutes > 0):
         raise ValueError("epochs and minutes must be greater than 0")
+    choose_device(device)
     AttributeClassifier(image_size)  # a size it cannot read is refused before anything is packed
     crop = whole("crop", crop, 1, SOURCE_SIZE)
     dataset = open_dataset(data, image_size, crop=crop)

@@ -72,7 +72,7 @@ class TrainConfig:
     """Upload every kept checkpoint to this model repository, user/name, in the background."""
 
     device: str | None = None
-    """cpu to ignore a GPU; by default the GPU if there is one."""
+    """cpu, cuda or cuda:1; by default a GPU if there is one."""
     mixed_precision: Literal["no", "bf16"] = "no"
     """Run the network in bfloat16; weights, optimizer and average stay in float32."""
     compile: bool = False

@@ -56,6 +56,7 @@ def main(
     scales: tuple[float, ...] = (1.0, 1.25, 1.5, 2.0),
     samplers: tuple[str, ...] = ("ddim", "dpm++", "ddpm"),
     upscaler_steps: tuple[int, ...] = (1, 2, 4),
+    device: str | None = None,
     set_defaults: bool = False,
     card: bool = False,
 ) -> None:
@@ -76,6 +77,7 @@ def main(
         scales: guidance scales to try.
         samplers: samplers to try.
         upscaler_steps: numbers of steps of the upscaler to try, if there is one.
+        device: cpu, cuda or cuda:1; by default a GPU if there is one.
         set_defaults: write the best setting of the sweep into the model's folder, before measuring.
         card: write the report into the model card, README.md of the model's folder.
     """
@@ -86,8 +88,10 @@ def main(
         raise EvaluationError("at least one seed and one image are needed")
     if with_sweep and not all((steps, scales, samplers, upscaler_steps)):
         raise EvaluationError("the sweep needs at least one value of everything it tries")
-    pipeline = AvatarPipeline.from_pretrained(model)
-    reader = None if classifier == "none" else AvatarClassifier.from_pretrained(classifier)
+    pipeline = AvatarPipeline.from_pretrained(model, device=device)
+    reader = None
+    if classifier != "none":
+        reader = AvatarClassifier.from_pretrained(classifier, device=device)
     config = pipeline.network.config
     dataset = open_dataset(data, config.image_size, crop=config.crop)
     truth = dataset.take(dataset.split(split)[:num_images])

@@ -32,6 +32,7 @@ from avatar_model import ANY, AvatarPipeline, CheckpointError, Vocabulary
 from avatar_model.arguments import choice
 from avatar_model.attributes import NAMES
 from avatar_model.checkpoint import UPSCALER_FOLDER, WEIGHTS_FILE, fetch_checkpoint
+from avatar_model.device import choose_device
 from avatar_model.images import DEFAULT_CROP
 from avatar_model.pipeline import MAX_IMAGES, MAX_SEED
 
@@ -51,7 +52,7 @@ def main(
     size: int | None = None,
     seed: int = 0,
     batch_size: int = 32,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: str | None = None,
 ) -> None:
     """Draw what is missing of ``count`` pairs of picture and CSV.
 
@@ -68,7 +69,7 @@ def main(
         seed: of the first picture; the next has seed + 1, as in AvatarPipeline.
         batch_size: pictures drawn at once, 1..256. It belongs to the set: another one may change a
             few values in a million by one level.
-        device: where to draw; by default a GPU if there is one.
+        device: cpu, cuda or cuda:1; by default every process takes its own GPU, if there are any.
     """
     started = time.monotonic()
     if not 1 <= count <= MAX_SEED - seed + 1 or seed < 0:
@@ -160,18 +161,15 @@ def _share(count: int, batch_size: int, rank: int, world_size: int) -> Iterator[
         yield range(first, first + batch_size)
 
 
-def _load(model: str, device: str, local_rank: int) -> AvatarPipeline:
-    """The pipeline, on this process's GPU if there is one.
+def _load(model: str, device: str | None, local_rank: int) -> AvatarPipeline:
+    """The pipeline, on the device asked for or this process's own GPU.
 
     Torch draws, not ONNX Runtime, which differs from it by a level here and there: what a set looks
     like must not depend on what is installed.
     """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise RenderError("there is no GPU here; leave out --device cuda")
-    if device == "cpu" or not torch.cuda.is_available():
-        where = "cpu"
-    else:
-        where = f"cuda:{local_rank % torch.cuda.device_count()}"
+    where = choose_device(device)
+    if where.type == "cuda" and where.index is None:
+        where = torch.device("cuda", local_rank % torch.cuda.device_count())
     return AvatarPipeline.from_pretrained(model, device=where, backend="torch")
 
 

@@ -80,3 +80,20 @@ def test_a_picture_of_an_upscaler_is_the_same_in_any_batch(upscaler, sampler, sc
     alone = draw(upscaler, settings, [9], slice(1, 2))
     assert torch.allclose(together[1], alone[0], atol=1e-3)
     assert together.shape == (4, 4, 64, 64) and together.std() > 0.1
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm++"])
+@pytest.mark.parametrize("kind", ["base", "upscaler"])
+def test_noise_that_nothing_comes_of_is_not_drawn(kind, sampler, request, monkeypatch):
+    """From pure noise a "wiener" network sees zeros, and one step leaves nothing of the noise."""
+    stage = request.getfixturevalue(kind)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(stage.denoiser), "blind_to_noise", False)
+        expected = draw(stage, Settings(1, 1.0, sampler), range(4))
+    monkeypatch.setattr("avatar_model.stage.noise_like", None)  # a call would raise
+    assert draw(stage, Settings(1, 1.0, sampler), range(4)).equal(expected)
+    with pytest.raises(TypeError):
+        draw(stage, Settings(2, 1.0, sampler), range(4))
+    seen = Stage(random_network(dataclasses.replace(stage.config, input_scaling="unit")))
+    with pytest.raises(TypeError):
+        draw(seen, Settings(1, 1.0, sampler), range(4))

@@ -141,13 +141,20 @@ def test_an_unknown_parameter_is_named(server):
     assert "hare" in json.loads(body)["error"]
 
 
-def test_a_page_that_cannot_start_is_one_sentence():
-    environment = {"AVATAR_BACKEND": "tpu", "PATH": ""}
+@pytest.mark.parametrize(
+    ("variable", "sentence"),
+    [
+        ("AVATAR_BACKEND", "backend must be one of auto, torch"),
+        ("AVATAR_DEVICE", "there is no device 'tpu' here, only cpu"),
+    ],
+)
+def test_a_page_that_cannot_start_is_one_sentence(variable, sentence):
+    environment = {variable: "tpu", "PATH": ""}
     done = subprocess.run(
         [sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("The model cannot be loaded: backend must be one of auto, torch")
+    assert done.stderr.startswith(f"The model cannot be loaded: {sentence}")
     assert done.stderr.count("\n") == 1
 
 

@@ -14,11 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import torch
 import tyro
 
 from avatar_model import CheckpointError
 from avatar_model.attributes import did_you_mean
+from avatar_model.device import choose_device
 
 from ..cartoon_set import DatasetError
 from ..figures import FigureError
@@ -42,7 +42,7 @@ def main(
     size: Literal["auto", "real", "reduced", "tiny"] = "auto",
     only: tuple[str, ...] = (),
     report_only: bool = False,
-    device: Literal["cpu"] | None = None,
+    device: str | None = None,
     drawn: int = DRAWN,
     drawn_at_end: int = DRAWN_AT_END,
 ) -> None:
@@ -58,7 +58,7 @@ def main(
             channels; tiny, to try the command; auto is real on a GPU, else reduced.
         only: make only these runs, such as blog-4 blog-6; the page covers all that were ever made.
         report_only: make no run, only write the page.
-        device: cpu to ignore a GPU.
+        device: cpu, cuda or cuda:1; by default a GPU if there is one.
         drawn: avatars that each check but the last draws.
         drawn_at_end: avatars that the last check of a run draws.
     """
@@ -67,7 +67,7 @@ def main(
     for flag, value in (("minutes", minutes), ("drawn", drawn), ("drawn_at_end", drawn_at_end)):
         if value <= 0:
             raise ValueError(f"{flag} must be more than 0, not {value}")
-    gpu = torch.cuda.is_available() and device != "cpu"
+    gpu = choose_device(device).type == "cuda"
     name, before = Path(data).name, load_plan(work)
     if before:  # said before a data set is downloaded for nothing
         refuse_change(f"the study in {work}", {"data": before.data}, {"data": name})

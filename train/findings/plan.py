@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from avatar_model.checkpoint import write_atomically
+from avatar_model.device import choose_device
 
 from ..packed import PackedSet
 from ..run_folder import RunError
@@ -148,8 +149,9 @@ def for_trainer(data: PackedSet) -> PackedSet:
 
 def machine(device: str | None) -> str:
     """The machine in words: processor, number of cores, PyTorch."""
-    if torch.cuda.is_available() and device != "cpu":
-        what = torch.cuda.get_device_name()
+    where = choose_device(device)
+    if where.type == "cuda":
+        what = torch.cuda.get_device_name(where)
     else:
         affinity = getattr(os, "sched_getaffinity", None)
         cores = len(affinity(0)) if affinity else os.cpu_count()
