@@ -8,6 +8,7 @@ processes agree on a batch without talking: each draws the whole batch and takes
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 import zipfile
@@ -25,6 +26,7 @@ from tqdm import tqdm
 from avatar_model import AvatarPipeline, CheckpointError
 from avatar_model.checkpoint import fingerprint
 from avatar_model.denoiser import Denoiser
+from avatar_model.device import choose_device
 from avatar_model.images import on_white, psnr, to_model
 from avatar_model.network import AvatarNetwork
 from avatar_model.stage import Stage
@@ -35,6 +37,7 @@ from .ema import PowerEma
 from .evaluation.draw import draw_avatars
 from .figures import FigureError
 from .forward_process import schedule_warnings
+from .gpu import use_gpu_well
 from .guard import LossGuard
 from .hub import HubUploader
 from .initial_network import initial_network
@@ -190,7 +193,9 @@ class Trainer:
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 total += self._backward(pictures.rows(part), draw.rows(part))
         norm = self.accelerator.clip_grad_norm_(self.network.parameters(), config.grad_clip)
-        self.grad_norm = float(norm)
+        # All that a step waits for: the CPU starts the next one before a GPU has ended this one.
+        loss = self.accelerator.reduce(total, "sum")
+        self.grad_norm, loss = torch.stack([norm, loss]).tolist()
         if np.isfinite(self.grad_norm):
             self._update()
         else:
@@ -198,7 +203,7 @@ class Trainer:
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        self.losses.append(float(self.accelerator.reduce(total, "sum")))
+        self.losses.append(loss)
         self.seconds += time.monotonic() - started
 
     def _backward(self, pictures: Pictures, draw: Draw) -> Tensor:
@@ -418,5 +423,19 @@ class Trainer:
 
 
 def make_accelerator(config: TrainConfig) -> Accelerator:
-    """The process group and precision that ``config`` asks for."""
-    return Accelerator(cpu=config.device == "cpu", mixed_precision=config.mixed_precision)
+    """The process group, device and precision that ``config`` asks for.
+
+    Raises:
+        DeviceError: there is no such device.
+        ValueError: one GPU by its number for several processes.
+    """
+    device = choose_device(config.device)
+    if device.type == "cuda" and device.index is not None:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise ValueError(
+                f"--device {device} is one GPU, and every process needs its own: leave it out; "
+                "CUDA_VISIBLE_DEVICES chooses among several"
+            )
+        torch.cuda.set_device(device)
+    use_gpu_well(device)
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=config.mixed_precision)

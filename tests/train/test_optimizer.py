@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from avatar_model import ModelConfig
 from avatar_model.network import AvatarNetwork
@@ -8,15 +9,51 @@ from train.ema import PowerEma
 from train.optimizer import Muon, make_optimizers, orthogonalized
 
 
+class Operations(TorchDispatchMode):
+    """Counts what is computed within it; a view of a tensor is not."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += not function.is_view
+        return function(*args, **(kwargs or {}))
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (8, 40), (40, 8)])
 def test_orthogonalized_keeps_directions_and_evens_out_sizes(shape):
     random = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     u, _, vh = torch.linalg.svd(random, full_matrices=False)
     sizes = torch.logspace(0, -1.5, min(shape))
-    out = orthogonalized(u @ sizes.diag() @ vh)
+    [out] = orthogonalized([u @ sizes.diag() @ vh])
     inner = u.T @ out @ vh.T  # diagonal if the singular directions are kept
     assert (inner - inner.diag().diag()).abs().max() < 1e-4
     assert inner.diag().min() > 0.6 and inner.diag().max() < 1.25
+
+
+def test_matrices_of_any_shapes_are_made_orthogonal_together():
+    g = torch.Generator().manual_seed(0)
+    shapes = [(8, 40), (16, 16), (40, 8), (8, 8), (16, 16), (8, 40), (24, 16)]
+    matrices = [torch.randn(shape, generator=g) for shape in shapes]
+    for matrix, out in zip(matrices, orthogonalized(matrices), strict=True):
+        [alone] = orthogonalized([matrix])
+        assert torch.allclose(out, alone, atol=1e-6) and out.shape == matrix.shape
+
+
+def test_more_matrices_of_a_shape_start_no_more_operations():
+    """On a GPU that is what a step of a small batch waits for."""
+
+    def started(count):
+        ones = torch.ones(8, 4, 3, 3).contiguous(memory_format=torch.channels_last)
+        weights = [nn.Parameter(ones.clone()) for _ in range(count)]
+        for weight in weights:
+            weight.grad = torch.ones_like(weight)
+        optimizer = Muon(weights, lr=0.1)
+        optimizer.step()  # the first makes the momenta
+        with Operations() as operations:
+            optimizer.step()
+        return operations.count
+
+    assert started(9) == started(2) < 60
 
 
 def test_muon_fits_a_convolution_whose_inputs_differ_in_size():
