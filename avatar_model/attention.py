@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import group_norm, zero_init
+from .blocks import GroupNorm, zero_init
 
 
 class SelfAttention(nn.Module):
@@ -18,7 +18,7 @@ class SelfAttention(nn.Module):
     def __init__(self, channels: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.norm = group_norm(channels)
+        self.norm = GroupNorm(channels)
         self.qkv = nn.Linear(channels, 3 * channels)
         self.out = zero_init(nn.Linear(channels, channels))
 
@@ -41,7 +41,7 @@ class CrossAttention(nn.Module):
     def __init__(self, channels: int, context: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.norm = group_norm(channels)
+        self.norm = GroupNorm(channels)
         self.q = nn.Linear(channels, channels)
         self.kv = nn.Linear(context, 2 * channels)
         self.out = zero_init(nn.Linear(channels, channels))

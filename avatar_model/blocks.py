@@ -18,9 +18,23 @@ def zero_init(layer: M) -> M:
     return layer
 
 
-def group_norm(channels: int) -> nn.GroupNorm:
-    """GroupNorm with groups of 16 channels, or one group where that does not divide."""
-    return nn.GroupNorm(channels // 16 if channels % 16 == 0 else 1, channels)
+class GroupNorm(nn.GroupNorm):
+    """GroupNorm (Wu & He, arXiv 1803.08494), groups of 16 channels, or one if that does not divide.
+
+    What comes in in bfloat16 goes out in bfloat16. Autocast would have CUDA's kernel work on a
+    float32 copy, which is kept for the backward pass and makes the activations after it float32
+    too (docs/memory.md); the kernel sums in float32 whatever it reads.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels // 16 if channels % 16 == 0 else 1, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.is_autocast_enabled(x.device.type):
+            return super().forward(x)
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            return F.group_norm(x, self.num_groups, weight, bias, self.eps)
 
 
 class TimeEmbedding(nn.Module):
@@ -48,10 +62,10 @@ class ResBlock(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, embedding: int) -> None:
         super().__init__()
-        self.norm1 = group_norm(in_channels)
+        self.norm1 = GroupNorm(in_channels)
         self.conv1 = nn.Conv2d(in_channels, channels, 3, padding=1)
         self.scale_shift = nn.Linear(embedding, 2 * channels)
-        self.norm2 = group_norm(channels)
+        self.norm2 = GroupNorm(channels)
         self.conv2 = zero_init(nn.Conv2d(channels, channels, 3, padding=1))
         self.skip = (
             nn.Conv2d(in_channels, channels, 1) if in_channels != channels else nn.Identity()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .attention import CrossAttention, SelfAttention
-from .blocks import Downsample, ResBlock, TimeEmbedding, Upsample, group_norm, zero_init
+from .blocks import Downsample, GroupNorm, ResBlock, TimeEmbedding, Upsample, zero_init
 from .tau import Condition
 
 
@@ -139,7 +139,7 @@ class UNet(nn.Module):
             Upsample(channels[level + 1], channels[level]) for level in levels[:-1]
         )
         self.activation_checkpointing = False
-        self.norm = group_norm(channels[0])
+        self.norm = GroupNorm(channels[0])
         self.head = zero_init(nn.Conv2d(channels[0], patch_channels, 3, padding=1))
 
     def cross_attentions(self) -> list[CrossAttention]:

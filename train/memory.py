@@ -14,24 +14,28 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from avatar_model.attributes import ONE_HOT_SIZE
 from avatar_model.denoiser import Denoiser
+from avatar_model.device import choose_device
 from avatar_model.network import AvatarNetwork
 from avatar_model.schedules import flow
 
 from .config import TrainConfig
 from .ema import PowerEma
+from .gpu import use_gpu_well
 from .memory_trace import LiveMemory, SavedTensors, follow_cuda, make_fake, set_contiguous, storages
 from .objective import diffusion_loss, draw_batch, low_res_input
 from .optimizer import make_optimizers
 from .run import parse
 
 MIB = 2**20
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,8 @@ class Report:
         weights, gradients, optimizer_state: of the trained network; weights with its buffers.
         averages: the EMA weights, and the network that the trainer copies them into to draw.
         by_place, by_kind: saved activations, split in two ways; both have the same sum.
-        step_peak: the most that a step's forward and backward pass hold at once, besides what is
-            there all the time: inputs, activations, gradients and temporary tensors.
+        step_peak: the most that a step holds at once, besides what is there all the time: inputs,
+            activations, gradients and temporary tensors, those of the optimizer too.
     """
 
     part_size: int
@@ -104,28 +108,45 @@ def memory_report(
         follow_cuda(network, channels_last)
     with FakeTensorMode():
         make_fake(network)
-        with LiveMemory(storages(network)) as live:
-            # The second part of an accumulated batch finds the gradients of the first.
-            for _ in range(min(config.gradient_accumulation, 2)):
-                with SavedTensors(network) as saved:
-                    loss = training_loss(network, config, part_size)
-                by_place, by_kind = dict(saved.by_place), dict(saved.by_kind)
-                del saved  # it keeps the activations alive
-                loss.backward()
+        step = follow_step(network, config, part_size)
     weights = _bytes(network.parameters())
-    optimizers = make_optimizers(network, config.optimizer, config.learning_rate)
     return Report(
         part_size=part_size,
         parameters=network.num_parameters(),
         weights=weights + _bytes(network.buffers()),
         gradients=weights,
-        optimizer_state=sum(map(state_bytes, optimizers)),
         averages=2 * weights + _bytes(network.buffers()),
         dataset=dataset_bytes(config) if cuda else 0,
-        by_place=by_place,
-        by_kind=by_kind,
-        step_peak=live.peak,
+        **step,
     )
+
+
+def follow_step(network: AvatarNetwork, config: TrainConfig, part_size: int) -> dict[str, Any]:
+    """Make a training step, on fake tensors or real ones, and count what it holds.
+
+    Returns:
+        ``optimizer_state``, ``by_place``, ``by_kind`` and ``step_peak``, as in a ``Report``.
+    """
+    optimizers = make_optimizers(network, config.optimizer, config.learning_rate)
+    with LiveMemory(storages(network)) as live:
+        # The second part of an accumulated batch finds the gradients of the first.
+        for _ in range(min(config.gradient_accumulation, 2)):
+            with SavedTensors(network) as saved:
+                loss = training_loss(network, config, part_size)
+            by_place, by_kind = dict(saved.by_place), dict(saved.by_kind)
+            del saved  # it keeps the activations alive
+            loss.backward()
+        backward_peak, live.peak = live.peak, live.now
+        for optimizer in optimizers:
+            optimizer.step()
+    kept = [x for o in optimizers for state in o.state.values() for x in state.values()]
+    state = _bytes(kept)
+    return {
+        "optimizer_state": state,
+        "by_place": by_place,
+        "by_kind": by_kind,
+        "step_peak": max(backward_peak, live.peak - state),
+    }
 
 
 def _prepare(network: AvatarNetwork, config: TrainConfig, channels_last: bool) -> None:
@@ -135,7 +156,10 @@ def _prepare(network: AvatarNetwork, config: TrainConfig, channels_last: bool) -
 
 
 def training_loss(
-    network: AvatarNetwork, config: TrainConfig, part_size: int, device: str = "cpu"
+    network: AvatarNetwork,
+    config: TrainConfig,
+    part_size: int,
+    device: torch.device = CPU,
 ) -> Tensor:
     """The loss of a training step on empty images, by the operations of the trainer."""
     model = config.model
@@ -149,7 +173,7 @@ def training_loss(
         small = torch.zeros(part_size, 4, side, side, device=device)
         low_res = low_res_input(draw, small, small)
     bf16 = config.mixed_precision == "bf16"
-    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         return diffusion_loss(denoiser, x0, draw, low_res).sum() / part_size
 
 
@@ -167,26 +191,6 @@ def dataset_bytes(config: TrainConfig) -> int:
     return count * 4 * (config.model.image_size**2 + 2 * config.model.low_res_size**2)
 
 
-def state_bytes(optimizer: torch.optim.Optimizer) -> int:
-    """What an optimizer keeps for its parameters once it has made a step, in bytes.
-
-    It really makes one step, on a small parameter that joins it, and what it keeps for that one is
-    scaled up: a state tensor of the parameter's size grows with the parameter, others do not.
-    """
-    params = [p for group in optimizer.param_groups for p in group["params"]]
-    probe = nn.Parameter(torch.zeros(4, 4))
-    probe.grad = torch.ones_like(probe)
-    optimizer.add_param_group({"params": [probe]})
-    optimizer.step()  # the others have no gradient, so they are left alone
-    total = 0
-    for x in optimizer.state[probe].values():
-        if isinstance(x, torch.Tensor):
-            for p in params:
-                numel = p.numel() if x.numel() == probe.numel() else x.numel()
-                total += numel * x.element_size()
-    return total
-
-
 def measured_peak(
     config: TrainConfig, batch_size: int | None = None, *, channels_last: bool = True
 ) -> int | None:
@@ -194,24 +198,28 @@ def measured_peak(
 
     Two, because the optimizer's state appears in the first. None if the memory does not suffice.
     """
+    device = choose_device(config.device or "cuda")
+    use_gpu_well(device)
     torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
     try:
-        run_steps(config, batch_size or config.batch_size, channels_last, "cuda")
+        run_steps(config, batch_size or config.batch_size, channels_last, device)
     except torch.cuda.OutOfMemoryError:
         return None
     finally:
         torch.cuda.empty_cache()
-    return torch.cuda.max_memory_allocated() - before
+    return torch.cuda.max_memory_allocated(device) - before
 
 
-def run_steps(config: TrainConfig, batch_size: int, channels_last: bool, device: str) -> None:
+def run_steps(
+    config: TrainConfig, batch_size: int, channels_last: bool, device: torch.device
+) -> None:
     """Two real training steps of one process, holding what the trainer holds."""
     network = AvatarNetwork(config.model).to(device)
     _prepare(network, config, channels_last)
     held = [AvatarNetwork(config.model).to(device)]
-    if device == "cuda":
+    if device.type == "cuda":
         held.append(torch.empty(dataset_bytes(config), dtype=torch.uint8, device=device))
     ema = PowerEma(network)
     optimizers = make_optimizers(network, config.optimizer, config.learning_rate)
@@ -280,7 +288,9 @@ def format_report(report: Report) -> str:
 
 def main(config: TrainConfig) -> None:
     """Print the anatomy of the configured step, and what each variant would need."""
-    cuda = config.device != "cpu"
+    if config.device not in (None, "cpu", "cuda"):  # CUDA is estimated wherever it is asked for
+        choose_device(config.device)
+    cuda = config.device is None or config.device.startswith("cuda")
     measure = cuda and torch.cuda.is_available()
     print(f"estimate for one process on {'CUDA' if cuda else 'the CPU'}\n")
     heads = ["activations", "total", "peak", *(["measured peak"] if measure else [])]

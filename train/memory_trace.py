@@ -18,11 +18,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from avatar_model.attention import CrossAttention, SelfAttention
+from avatar_model.blocks import GroupNorm
 from avatar_model.network import AvatarNetwork
 
 KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "convolution",
-    nn.GroupNorm: "norm",
+    GroupNorm: "norm",
     SelfAttention: "attention",
     CrossAttention: "attention",
 }
@@ -50,21 +51,19 @@ def follow_cuda(network: AvatarNetwork, channels_last: bool) -> None:
     """Let a network on (fake) CPU tensors keep what CUDA's kernels would keep.
 
     * GroupNorm works on contiguous tensors only, so it copies a channels_last input and keeps the
-      copy (aten/src/ATen/native/group_norm.cpp); under autocast it works in float32
-      (aten/src/ATen/autocast_mode.h, AT_FORALL_FP32).
+      copy (aten/src/ATen/native/group_norm.cpp).
     * A convolution with channels_last weights returns channels_last whatever its input is
       (cudnn_conv_suggest_memory_format in aten/src/ATen/native/ConvUtils.h).
     """
 
     def norm_input(_: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-        x = inputs[0].contiguous()
-        return x.float() if torch.is_autocast_enabled("cpu") else x
+        return inputs[0].contiguous()
 
     def conv_output(_: nn.Module, inputs: object, output: Tensor) -> Tensor:
         return output.contiguous(memory_format=torch.channels_last)
 
     for module in network.modules():
-        if isinstance(module, nn.GroupNorm):
+        if isinstance(module, GroupNorm):
             module.register_forward_pre_hook(norm_input)
         elif isinstance(module, nn.Conv2d) and channels_last:
             module.register_forward_hook(conv_output)

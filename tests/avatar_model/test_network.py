@@ -6,6 +6,7 @@ import torch
 
 from avatar_model.attention import CrossAttention
 from avatar_model.attributes import ATTRIBUTES, NAMES, ONE_HOT_SIZE, SIZES, one_hot, to_row
+from avatar_model.blocks import GroupNorm
 from avatar_model.config import ModelConfig
 from avatar_model.network import AvatarNetwork
 from avatar_model.tau import Tau, drop_conditions
@@ -143,3 +144,27 @@ def test_config_survives_json_and_names_unknown_fields():
     assert ModelConfig.from_dict(TINY.to_dict()) == TINY
     with pytest.raises(ValueError, match="unknown model config fields: depth"):
         ModelConfig.from_dict({"depth": 3})
+
+
+def test_under_autocast_a_norm_keeps_bfloat16_and_the_layout():
+    norm = GroupNorm(32)
+    torch.nn.init.normal_(norm.weight, generator=torch.Generator().manual_seed(0))
+    x = 3 + torch.randn(2, 32, 8, 8, generator=torch.Generator().manual_seed(1))
+    x = x.bfloat16().contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = torch.compile(norm, backend="eager", fullgraph=True)(x)
+    assert y.dtype == torch.bfloat16 and y.is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(y.float(), norm(x.float()), rtol=2**-6, atol=0.01)
+
+
+def test_under_autocast_no_activation_is_float32():
+    network = trained_looking(TINY)
+    seen = {}
+    for name, module in network.unet.named_modules():
+        if isinstance(module, (GroupNorm, torch.nn.Conv2d)):
+            hook = lambda _, inputs, output, n=name: seen.update({n: output.dtype})  # noqa: E731
+            module.register_forward_hook(hook)
+    with torch.autocast("cpu", torch.bfloat16):
+        network(torch.zeros(1, 4, 16, 16), torch.zeros(1), torch.zeros(1, 217)).sum().backward()
+    assert len(seen) > 20 and set(seen.values()) == {torch.bfloat16}
+    assert all(p.grad.dtype == torch.float32 for p in network.parameters())

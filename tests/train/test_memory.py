@@ -1,14 +1,15 @@
 import runpy
 import sys
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from avatar_model.network import AvatarNetwork
 from tests.tiny import TINY_UPSCALER
 from train import memory, presets
 from train.memory import MIB, format_report, memory_report, training_loss, variants
-from train.memory_trace import LiveMemory, SavedTensors, follow_cuda, storages
-from train.optimizer import make_optimizers
+from train.memory_trace import LiveMemory, follow_cuda, storages
 
 BLOG = presets.load("blog-7-final")
 
@@ -19,13 +20,7 @@ def real_step(config, channels_last, cuda):
     memory._prepare(network, config, channels_last)
     if cuda:
         follow_cuda(network, channels_last)
-    with LiveMemory(storages(network)) as live:
-        with SavedTensors(network) as saved:
-            loss = training_loss(network, config, config.batch_size)
-        by_place, by_kind = dict(saved.by_place), dict(saved.by_kind)
-        del saved
-        loss.backward()
-    return network, by_place, by_kind, live.peak
+    return SimpleNamespace(**memory.follow_step(network, config, config.batch_size))
 
 
 @pytest.mark.parametrize("cuda", [False, True])
@@ -34,18 +29,17 @@ def test_estimate_equals_a_real_step(config, change, name, cuda):
     config = change(config, activation_checkpointing=True, mixed_precision="bf16")
     config, channels_last = variants(config).get(name, (config, True))
     report = memory_report(config, channels_last=channels_last, cuda=cuda)
-    _, by_place, by_kind, peak = real_step(config, channels_last, cuda)
-    assert report.by_place == pytest.approx(by_place, rel=0.01)
-    assert report.by_kind == pytest.approx(by_kind, rel=0.01)
+    step = real_step(config, channels_last, cuda)
+    assert report.by_place == pytest.approx(step.by_place, rel=0.01)
+    assert report.by_kind == pytest.approx(step.by_kind, rel=0.01)
     assert report.activations == sum(report.by_kind.values())
-    assert report.step_peak == pytest.approx(peak, rel=0.01)
+    assert report.step_peak == pytest.approx(step.step_peak, rel=0.01)
 
 
 def test_an_upscaler_is_estimated_with_its_small_picture(config, change):
     config = change(config, base="base", model=TINY_UPSCALER, data="drawn:100")
     report = memory_report(config)
-    *_, peak = real_step(config, True, True)
-    assert report.step_peak == pytest.approx(peak, rel=0.01)
+    assert report.step_peak == pytest.approx(real_step(config, True, True).step_peak, rel=0.01)
     assert report.dataset == 100 * 4 * (64 * 64 + 2 * 16 * 16)
 
 
@@ -62,17 +56,14 @@ def test_hooks_count_what_stays_alive(config):
 @pytest.mark.parametrize("name", ["muon", "adam"])
 def test_optimizer_state_is_what_the_optimizer_keeps(config, change, name):
     config = change(config, optimizer=name)
-    network, *_ = real_step(config, True, False)
-    optimizers = make_optimizers(network, name, config.learning_rate)
-    for optimizer in optimizers:
-        optimizer.step()
-    kept = sum(
-        x.numel() * x.element_size()
-        for optimizer in optimizers
-        for state in optimizer.state.values()
-        for x in state.values()
-    )
-    assert memory_report(config).optimizer_state == kept
+    assert memory_report(config).optimizer_state == real_step(config, True, False).optimizer_state
+
+
+def test_the_optimizers_own_step_can_be_the_peak(config, change):
+    """It is where a batch is small: Muon turns all its matrices at once."""
+    config = change(config, batch_size=1)
+    by_muon, by_adam = (memory_report(change(config, optimizer=n)) for n in ("muon", "adam"))
+    assert by_muon.step_peak > by_adam.step_peak
 
 
 def test_the_blogs_numbers():
@@ -107,9 +98,7 @@ def test_what_saves_memory_does(config, change):
     )
     assert recomputed < bf16 < full
     assert "float32" not in options  # it is how the run is configured
-    # Norms work in float32 on CUDA but not on the CPU, so autocast saves less there.
-    on_cpu = memory_report(options["bf16"][0], cuda=False)
-    assert on_cpu.activations < 0.6 * full < bf16
+    assert bf16 < 0.55 * full  # no layer keeps float32
 
 
 def test_the_data_set_on_the_gpu_is_counted(config, change):
@@ -130,7 +119,7 @@ def test_shares_add_up(config):
 def test_two_real_steps_run_for_every_variant(config):
     """What the CUDA measurement does, on the CPU."""
     for changed, channels_last in variants(config).values():
-        memory.run_steps(changed, 4, channels_last, "cpu")
+        memory.run_steps(changed, 4, channels_last, torch.device("cpu"))
 
 
 def test_the_tool(config, change, monkeypatch, capsys):
