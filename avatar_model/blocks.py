@@ -30,7 +30,7 @@ class GroupNorm(nn.GroupNorm):
         super().__init__(channels // 16 if channels % 16 == 0 else 1, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not torch.is_autocast_enabled(x.device.type):
+        if x.dtype == self.weight.dtype:
             return super().forward(x)
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
         with torch.autocast(x.device.type, enabled=False):

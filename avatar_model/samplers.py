@@ -35,8 +35,11 @@ def noise_like(x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     One stream per image makes an image independent of the batch it is drawn in, and the CPU makes
     it independent of the device.
     """
-    rows = [torch.randn(x.shape[1:], generator=g) for g in generators]
-    return torch.stack(rows).to(x)
+    noise = torch.stack([torch.randn(x.shape[1:], generator=g) for g in generators])
+    if x.device.type != "cuda":
+        return noise.to(x)
+    # From pinned memory it is copied while the CPU goes on.
+    return noise.pin_memory().to(x, non_blocking=True)
 
 
 def ddim(
