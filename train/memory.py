@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -194,27 +194,29 @@ def dataset_bytes(config: TrainConfig) -> int:
 def measured_peak(
     config: TrainConfig, batch_size: int | None = None, *, channels_last: bool = True
 ) -> int | None:
-    """Run two training steps on CUDA; the most memory that was allocated, in bytes.
+    """The most memory that is allocated in a training step on CUDA, in bytes.
 
-    Two, because the optimizer's state appears in the first. None if the memory does not suffice.
+    Of the second step: the first tries convolutions, for a moment in any memory that is free, and
+    the optimizer's state appears in it. None if the memory does not suffice.
     """
     device = choose_device(config.device or "cuda")
     use_gpu_well(device)
     torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     try:
-        run_steps(config, batch_size or config.batch_size, channels_last, device)
+        for _ in run_steps(config, batch_size or config.batch_size, channels_last, device):
+            peak = torch.cuda.max_memory_allocated(device)
+            torch.cuda.reset_peak_memory_stats(device)
     except torch.cuda.OutOfMemoryError:
         return None
     finally:
         torch.cuda.empty_cache()
-    return torch.cuda.max_memory_allocated(device) - before
+    return peak - before
 
 
 def run_steps(
     config: TrainConfig, batch_size: int, channels_last: bool, device: torch.device
-) -> None:
+) -> Iterator[None]:
     """Two real training steps of one process, holding what the trainer holds."""
     network = AvatarNetwork(config.model).to(device)
     _prepare(network, config, channels_last)
@@ -232,6 +234,7 @@ def run_steps(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         ema.update(step)
+        yield
 
 
 def variants(config: TrainConfig) -> dict[str, tuple[TrainConfig, bool]]:

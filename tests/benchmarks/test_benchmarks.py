@@ -11,7 +11,7 @@ import torch
 from avatar_model import AvatarPipeline, Vocabulary
 from avatar_model.attributes import ATTRIBUTES
 from avatar_model.network import AvatarNetwork
-from benchmarks import against_others, backends, cost, gpu, measure, memory, rivals
+from benchmarks import against_others, backends, cost, measure, memory, rivals
 from benchmarks import seconds_per_avatar as visitor
 from tests.tiny import TINY_MODEL, two_stages
 
@@ -49,7 +49,6 @@ def small_rivals(monkeypatch):
     tiny_presets = SimpleNamespace(load=lambda name: SimpleNamespace(model=TINY_MODEL))
     monkeypatch.setattr(rivals, "presets", tiny_presets)
     monkeypatch.setattr(rivals, "FOLLOW_UP", SMALL_FOLLOW_UP)
-    monkeypatch.setattr(gpu, "presets", SimpleNamespace(load=lambda name: tiny_presets.load(name)))
 
 
 def rows(capsys):
@@ -167,27 +166,6 @@ def test_memory_with_two_stages(two, capsys, monkeypatch):
     assert found == [("16", "1"), ("16", "2"), ("64", "1"), ("64", "2"), ("64", "1")]
     memory.main(["--model", two, "--child", "torch", "--batches", "1", "--size", "64"])
     assert len(capsys.readouterr().out.split()) == 3
-
-
-def test_gpu_says_that_it_was_not_run(capsys, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    gpu.main([])
-    assert capsys.readouterr().out.startswith("Not run: this machine has no CUDA device.")
-
-
-def test_what_gpu_does_also_runs_on_the_cpu(model, small_rivals, capsys):
-    tiny = ["--batch", "2", "--rounds", "1", "--matrix", "64", "--sheet", "3"]
-    gpu.main(["--device", "cpu", "--model", model, *tiny])
-    found = dict(rows(capsys))
-    assert float(found["training, batch 2, images per s"].replace(",", "")) > 0
-    assert "sheet of 3 avatars of 16 pixels, s" in found
-
-
-def test_gpu_draws_a_sheet_of_every_size(two, small_rivals, capsys):
-    tiny = ["--batch", "1", "--rounds", "1", "--matrix", "64", "--sheet", "3"]
-    gpu.main(["--device", "cpu", "--model", two, *tiny])
-    found = dict(rows(capsys))
-    assert all(f"sheet of 3 avatars of {size} pixels, s" in found for size in (16, 64))
 
 
 @pytest.fixture

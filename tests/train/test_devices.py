@@ -19,6 +19,7 @@ COMMANDS = {
     "train.findings": ["--data=drawn:64", "--size=tiny", "--work=work"],
     "train.classifier": ["--data=drawn:64", "--out=out"],
     "train.memory": [],
+    "benchmarks.gpu": [],
 }
 
 

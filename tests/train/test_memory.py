@@ -119,7 +119,25 @@ def test_shares_add_up(config):
 def test_two_real_steps_run_for_every_variant(config):
     """What the CUDA measurement does, on the CPU."""
     for changed, channels_last in variants(config).values():
-        memory.run_steps(changed, 4, channels_last, torch.device("cpu"))
+        steps = memory.run_steps(changed, 4, channels_last, torch.device("cpu"))
+        assert len(list(steps)) == 2
+
+
+def test_the_measured_peak_is_that_of_the_second_step(config, monkeypatch):
+    """With CUDA's counters played; tests/gpu compares real ones with the estimate."""
+    peaks = iter([900, 500])
+    monkeypatch.setattr(memory, "choose_device", lambda name: torch.device("cpu"))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 100)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: next(peaks))
+    assert memory.measured_peak(config) == 400
+
+    def too_much(*_):
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(memory, "run_steps", too_much)
+    assert memory.measured_peak(config) is None
 
 
 def test_the_tool(config, change, monkeypatch, capsys):

@@ -1,72 +1,25 @@
 """The trainer as a user runs it: real processes, real kills, and the result in the pipeline."""
 
-import csv
 import json
-import os
 import runpy
 import signal
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from avatar_model import AvatarPipeline
+from tests.train.processes import (
+    ROOT,
+    TINY,
+    finish,
+    losses,
+    start,
+    steps_of,
+    wait_for_checkpoint,
+)
 from train.packed import open_dataset
-
-ROOT = Path(__file__).resolve().parents[2]
-TINY = [
-    "--data=drawn:64",
-    "--batch-size=8",
-    "--log-steps=5",
-    "--device=cpu",
-    "--model.image-size=16",
-    *("--model.channels", "16", "32"),
-    *("--model.self-attention", "False", "False"),
-    *("--model.cross-attention", "False", "True"),
-    "--model.canvas-channels=4",
-    "--model.tau-width=32",
-]
-
-
-def start(cache, run, *flags, launch=()):
-    return subprocess.Popen(
-        [sys.executable, *launch, ROOT / "train" / "run.py", *TINY, f"--run={run}", *flags],
-        cwd=cache,  # train/run.py works from any folder
-        env={**os.environ, "AVATAR_CACHE": str(cache), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finish(process, code=0):
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == code, output
-    return output
-
-
-def steps_of(run):
-    return [int(p.name[5:]) for p in sorted((run / "checkpoints").glob("step-????????"))]
-
-
-def wait_for_checkpoint(process, run, beyond=0):
-    """The step of the newest checkpoint with more than ``beyond``, as soon as there is one."""
-    for _ in range(600):
-        newest = max(steps_of(run), default=0)
-        if newest > beyond:
-            return newest
-        assert process.poll() is None, process.stdout.read()
-        time.sleep(0.1)
-    raise AssertionError("no checkpoint within a minute")
-
-
-def losses(run):
-    with (run / "log.csv").open() as file:
-        return {int(row["step"]): float(row["loss"]) for row in csv.DictReader(file)}
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +114,7 @@ def test_a_full_disk_is_named(cache, tmp_path):
 )
 def test_bad_flags_are_named(cache, tmp_path, flag, code, message, monkeypatch, capsys):
     monkeypatch.setenv("AVATAR_CACHE", str(cache))
-    command = ["train/run.py", *TINY, f"--run={tmp_path / 'bad'}", flag]
+    command = ["train/run.py", *TINY, "--device=cpu", f"--run={tmp_path / 'bad'}", flag]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(ROOT / "train" / "run.py"), run_name="__main__")
