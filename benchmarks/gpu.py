@@ -27,7 +27,6 @@ from avatar_model import AvatarPipeline
 from avatar_model.checkpoint import write_atomically
 from avatar_model.device import DeviceError, choose_device
 from train.config import TrainConfig
-from train.gpu import use_gpu_well
 from train.memory import MIB, measured_peak, memory_report
 
 from .measure import DEFAULT_MODEL, Call, in_turns, machine, table
@@ -53,7 +52,6 @@ class Benchmark:
         self.options = options
         self.device = choose_device(options.device)
         self.cuda = self.device.type == "cuda"
-        use_gpu_well(self.device)
         self.pipeline = AvatarPipeline.from_pretrained(
             options.model, device=self.device, backend="torch"
         )

@@ -54,10 +54,15 @@ def follow_cuda(network: AvatarNetwork, channels_last: bool) -> None:
       copy (aten/src/ATen/native/group_norm.cpp).
     * A convolution with channels_last weights returns channels_last whatever its input is
       (cudnn_conv_suggest_memory_format in aten/src/ATen/native/ConvUtils.h).
+    * Pixels moved into channels or back come out contiguous (math_pixel_shuffle in
+      aten/src/ATen/native/PixelShuffle.cpp).
     """
 
     def norm_input(_: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         return inputs[0].contiguous()
+
+    def shuffled(_: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        return output.contiguous()
 
     def conv_output(_: nn.Module, inputs: object, output: Tensor) -> Tensor:
         return output.contiguous(memory_format=torch.channels_last)
@@ -65,6 +70,8 @@ def follow_cuda(network: AvatarNetwork, channels_last: bool) -> None:
     for module in network.modules():
         if isinstance(module, GroupNorm):
             module.register_forward_pre_hook(norm_input)
+        elif isinstance(module, (nn.PixelShuffle, nn.PixelUnshuffle)):
+            module.register_forward_hook(shuffled)
         elif isinstance(module, nn.Conv2d) and channels_last:
             module.register_forward_hook(conv_output)
 

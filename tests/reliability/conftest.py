@@ -21,7 +21,7 @@ from benchmarks.app_server import AppServer, running_app
 from tests.tiny import TINY_MODEL
 
 SECRET = "hf_notATokenButLooksLikeOne0123456789"
-CASES = int(os.environ.get("FUZZ_CASES", "60"))
+CASES = int(os.environ.get("FUZZ_CASES", "40"))
 """Per property. The long version: FUZZ_CASES=10000."""
 
 
