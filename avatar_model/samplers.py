@@ -38,8 +38,8 @@ def noise_like(x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     noise = torch.stack([torch.randn(x.shape[1:], generator=g) for g in generators])
     if x.device.type != "cuda":
         return noise.to(x)
-    # From pinned memory it is copied while the CPU goes on.
-    return noise.pin_memory().to(x, non_blocking=True)
+    with torch.cuda.device(x.device):  # from pinned memory it is copied while the CPU goes on
+        return noise.pin_memory().to(x, non_blocking=True)
 
 
 def ddim(

@@ -127,9 +127,10 @@ def drop_conditions(
     kind, share = torch.rand(2, batch, 1, generator=generator, device=device)
     coin = torch.rand(batch, NUM_TOKENS, generator=generator, device=device)
     dropped = (kind < rate / 2) | ((kind < rate) & (coin < share))  # [B, 18]
-    sizes = torch.tensor(SIZES, device=device)
-    keep = (~dropped).repeat_interleave(sizes, dim=1, output_size=ONE_HOT_SIZE)
-    return one_hot * keep.to(one_hot)
+    keep = (~dropped).to(one_hot).split(1, dim=1)
+    # Views and one copy; a tensor of sizes would have to be sent to a GPU, and waited for.
+    keep = torch.cat([k.expand(-1, n) for k, n in zip(keep, SIZES, strict=True)], dim=1)
+    return one_hot * keep  # [B, 217]
 
 
 def _fractions() -> Tensor:

@@ -112,8 +112,8 @@ class Benchmark:
         return about, [*heads, "TFLOP/s", "of the product"], rows
 
     def profile(self) -> Part:
-        """Where the time of a step goes; the longest kernels are written to a file each."""
-        rows = []
+        """Where the time of a step goes; profile.txt has the longest kernels of each preset."""
+        rows, texts = [], []
         kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if self.cuda else [])]
         column = f"self_{'device' if self.cuda else 'cpu'}_time_total"
         for preset, batch in TRAINED.items():
@@ -125,7 +125,8 @@ class Benchmark:
                     run(trainer, steps)
             events = profiled.key_averages()
             text = events.table(sort_by=column, row_limit=40, max_name_column_width=90)
-            write_atomically(self.options.out / f"profile-{preset}.txt", text)
+            texts.append(f"{preset}, {steps} steps of {config.batch_size} images\n{text}")
+            write_atomically(self.options.out / "profile.txt", "\n".join(texts))
             kernels = [e for e in profiled.events() if e.device_type.name == "CUDA"]
             busy = sum(e.self_device_time_total for e in kernels) / 1000 / steps
             starts = [e.count for e in events if e.key.startswith(LAUNCHES)]

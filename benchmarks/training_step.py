@@ -95,16 +95,16 @@ def time_steps(config: TrainConfig, steps: int, warm_up: int = 3) -> Speed:
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(config, Path(folder))
         waited = 0.0
-        read = trainer.training_data.pictures
+        read = trainer.training_data.batch
 
         def timed(step: int) -> object:
             nonlocal waited
             started = time.perf_counter()
-            pictures = read(step)
+            batch = read(step)
             waited += time.perf_counter() - started
-            return pictures
+            return batch
 
-        trainer.training_data.pictures = timed
+        trainer.training_data.batch = timed
         run(trainer, warm_up)
         waited, started = 0.0, time.perf_counter()
         run(trainer, steps)

@@ -79,6 +79,8 @@ class Trainer:
         self.low_res = low_res
         self.accelerator = accelerator or make_accelerator(config)
         self.device = self.accelerator.device
+        if self.device.type == "cuda" and self.device.index is None:
+            self.device = torch.device("cuda", torch.cuda.current_device())
         self.is_main = self.accelerator.is_main_process
         parts = self.accelerator.num_processes * config.gradient_accumulation
         if config.batch_size < parts:
@@ -183,9 +185,9 @@ class Trainer:
     def _train_step(self) -> None:
         started = time.monotonic()
         config = self.config
-        pictures = self.training_data.pictures(self.step)
+        one_hot, pictures = self.training_data.batch(self.step)
         generator = torch.Generator(self.device).manual_seed(noise_seed(self.step, config.seed))
-        draw = draw_batch(config, self.training_data.one_hot(self.step), generator).rows(self.own)
+        draw = draw_batch(config, one_hot, generator).rows(self.own)
         total = torch.zeros((), device=self.device)
         parts = np.array_split(np.arange(len(pictures.images)), config.gradient_accumulation)
         for i, rows in enumerate(parts):

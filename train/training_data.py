@@ -43,6 +43,7 @@ class TrainingData:
     Args:
         rows: of ``data``, those that are trained on.
         own: which part of a batch is this process's.
+        device: with its number, if it is a GPU.
         low_res: of an upscaler.
     """
 
@@ -64,28 +65,37 @@ class TrainingData:
             free, _ = torch.cuda.mem_get_info(device)
             if sum(array.nbytes for array in arrays) <= DEVICE_SHARE * free:
                 self._arrays = [torch.tensor(np.asarray(a), device=device) for a in arrays]
-        self._reader = ThreadPoolExecutor(1, "read-ahead")
-        self._next: tuple[int, Future[list[Tensor]]] | None = None
+        # Every thread has a current GPU of its own, whose memory it would pin for.
+        here = (torch.cuda.set_device, (device,)) if device.type == "cuda" else (None, ())
+        self._reader = ThreadPoolExecutor(1, "read-ahead", *here)
+        self._next: tuple[int, Future[tuple[Tensor, Pictures]]] | None = None
 
-    def one_hot(self, step: int) -> Tensor:
-        """The attributes of the whole batch of a step, [B, 217]."""
-        return self._one_hot[self._step_rows(step)]
+    def batch(self, step: int) -> tuple[Tensor, Pictures]:
+        """The attributes of the whole batch of a step, [B, 217], and this process's pictures.
 
-    def pictures(self, step: int) -> Pictures:
-        """The pictures of a step; steps mostly follow one another."""
+        Steps mostly follow one another, so the next one is read meanwhile.
+        """
         if self._next is None or self._next[0] != step:
             self._next = step, self._reader.submit(self._read, step)
-        pictures = self._next[1].result()
+        batch = self._next[1].result()
         self._next = step + 1, self._reader.submit(self._read, step + 1)
-        return Pictures(*(picture.to(self._device, non_blocking=True) for picture in pictures))
+        return batch
 
-    def _read(self, step: int) -> list[Tensor]:
-        rows = self._step_rows(step)[self._own]
+    def _read(self, step: int) -> tuple[Tensor, Pictures]:
+        rows = self._step_rows(step)
+        there = self._send(rows)
         if isinstance(self._arrays[0], Tensor):
-            return [array[rows] for array in self._arrays]
-        read = [torch.from_numpy(array[rows]) for array in self._arrays]
-        # From pinned memory a copy to the GPU runs beside the computation.
-        return [x.pin_memory() for x in read] if self._device.type == "cuda" else read
+            own = [array[there[self._own]] for array in self._arrays]
+        else:
+            own = [self._send(array[rows[self._own]]) for array in self._arrays]
+        return self._one_hot[there], Pictures(*own)
+
+    def _send(self, array: np.ndarray) -> Tensor:
+        """To the device; from pinned memory a GPU takes it without anybody waiting."""
+        x = torch.from_numpy(array)
+        if self._device.type != "cuda":
+            return x.to(self._device)
+        return x.pin_memory().to(self._device, non_blocking=True)
 
     def _step_rows(self, step: int) -> np.ndarray:
         config = self._config

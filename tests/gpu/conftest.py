@@ -69,12 +69,18 @@ def config(run_of_seconds, device):  # noqa: F811
     return dataclasses.replace(run_of_seconds, device=str(device), steps=8)
 
 
+@pytest.fixture(autouse=True)
+def any_precision():
+    """Accelerate would keep the precision of a process's first trainer for all."""
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
 @pytest.fixture
 def train(drawn, monkeypatch):  # noqa: F811
     """Make a run and return its losses."""
 
     def train(config, data=drawn, **parts):
-        AcceleratorState._reset_state(reset_partial_state=True)  # one precision per process, else
         trainer = Trainer(config, data, **parts)
         losses = []
         step = trainer._train_step
@@ -85,7 +91,6 @@ def train(drawn, monkeypatch):  # noqa: F811
 
         monkeypatch.setattr(trainer, "_train_step", kept)
         trainer.train()
-        AcceleratorState._reset_state(reset_partial_state=True)
         return np.array(losses)
 
     return train

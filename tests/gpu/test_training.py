@@ -1,6 +1,7 @@
 """The trainer on the device: what it learns, what it holds, and what stops it."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -30,6 +31,21 @@ def test_bfloat16_learns_from_data_on_the_device(train, config, change, drawn, d
         assert isinstance(pictures, torch.Tensor) and pictures.device.type == "cuda"
     [checkpoint] = trainer.folder.checkpoints()
     assert AvatarPipeline.from_pretrained(checkpoint, device="cpu")(seed=1).images
+
+
+def test_a_step_waits_for_the_device_once(config, change, drawn, device):
+    trainer = Trainer(change(config, mixed_precision="bf16"), drawn)
+    for _ in range(2):  # the first makes the optimizer's state
+        trainer._train_step()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if device.type == "cuda":
+            torch.cuda.set_sync_debug_mode("warn")
+        trainer._train_step()
+        if device.type == "cuda":
+            torch.cuda.set_sync_debug_mode("default")
+    waits = [str(w.message) for w in caught if "synchronizing CUDA operation" in str(w.message)]
+    assert len(waits) == (device.type == "cuda"), waits
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,15 @@ def test_every_step_has_its_own_rows_whatever_was_read_before(config, drawn):
     source = training_data(config, drawn)
     for step in (0, 1, 2, 7, 3):  # a spike goes back
         rows = rows_of(config, drawn, step)
-        assert np.array_equal(source.pictures(step).images, drawn.images[rows])
-        assert np.array_equal(source.one_hot(step), one_hot(drawn.attributes[rows]))
+        attributes, pictures = source.batch(step)
+        assert np.array_equal(pictures.images, drawn.images[rows])
+        assert np.array_equal(attributes, one_hot(drawn.attributes[rows]))
 
 
 def test_a_process_reads_its_own_share(config, drawn):
-    pictures = training_data(config, drawn, slice(3, 5)).pictures(4)
+    attributes, pictures = training_data(config, drawn, slice(3, 5)).batch(4)
     assert np.array_equal(pictures.images, drawn.images[rows_of(config, drawn, 4)[3:5]])
+    assert len(attributes) == config.batch_size  # chance is drawn for all, so it is the same
 
 
 def test_the_next_step_is_read_while_this_one_is_computed(config, drawn, monkeypatch):
@@ -44,9 +46,9 @@ def test_the_next_step_is_read_while_this_one_is_computed(config, drawn, monkeyp
         return read(step)
 
     monkeypatch.setattr(source, "_read", slow_read)
-    source.pictures(0)
+    source.batch(0)
     assert ahead.wait(10)  # nobody has asked for step 1
-    source.pictures(1)
+    source.batch(1)
     assert steps.count(1) == 1
 
 
