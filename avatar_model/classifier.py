@@ -194,7 +194,7 @@ class AvatarClassifier:
         """Load a folder, or a model repository of the Hugging Face Hub ("user/name").
 
         Args:
-            device: see ``device.choose_device``.
+            device: "cpu", "cuda", "cuda:1" or "mps"; by default a GPU if there is one.
 
         Raises:
             CheckpointError: the message names what is missing or damaged.

@@ -101,7 +101,7 @@ class AvatarPipeline:
         """Load a checkpoint folder, or a model repository of the Hugging Face Hub ("user/name").
 
         Args:
-            device: see ``device.choose_device``.
+            device: "cpu", "cuda", "cuda:1" or "mps"; by default a GPU if there is one.
             backend: see ``use_backend``.
             revision: branch, tag or commit of a Hub repository.
             token: for a private Hub repository; by default the one you logged in with.
