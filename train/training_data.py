@@ -57,7 +57,7 @@ class TrainingData:
         low_res: LowRes | None = None,
     ) -> None:
         self._config, self._rows, self._own, self._device = config, rows, own, device
-        self._one_hot = torch.from_numpy(one_hot(data.attributes)).to(device)
+        self._one_hot = one_hot(data.attributes)
         arrays = [data.images, *((low_res.true, low_res.drawn) if low_res else ())]
         # Memory-mapped, unless they are copied once: indexing on a GPU costs nothing.
         self._arrays: list[np.ndarray] | list[Tensor] = arrays
@@ -82,13 +82,15 @@ class TrainingData:
         return batch
 
     def _read(self, step: int) -> tuple[Tensor, Pictures]:
+        # On a CPU without a torch operation: a thread that makes one gets threads of its own for
+        # it, which then compete with those of the network (two cores: a quarter slower).
         rows = self._step_rows(step)
-        there = self._send(rows)
         if isinstance(self._arrays[0], Tensor):
-            own = [array[there[self._own]] for array in self._arrays]
+            there = self._send(rows[self._own])
+            own = [array[there] for array in self._arrays]
         else:
             own = [self._send(array[rows[self._own]]) for array in self._arrays]
-        return self._one_hot[there], Pictures(*own)
+        return self._send(self._one_hot[rows]), Pictures(*own)
 
     def _send(self, array: np.ndarray) -> Tensor:
         """To the device; from pinned memory a GPU takes it without anybody waiting."""
