@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -137,15 +138,15 @@ class Benchmark:
     def memory(self) -> Part:
         """``train.memory`` beside the allocator, where there is one."""
         rows = []
-        for preset, batch in TRAINED.items():
-            for precision in ("no", "bf16"):
-                config = self._config(preset, batch)
-                config = replace(config, mixed_precision=precision)
-                estimate = memory_report(config).peak / MIB
-                row: list[Any] = [preset, config.batch_size, precision, estimate, "", ""]
-                if self.cuda and (measured := measured_peak(config)):
-                    row[4:] = [measured / MIB, f"{estimate * MIB / measured:.2f}"]
-                rows.append(row)
+        presets = ["default"] if self.options.tiny else TRAINED
+        for preset, precision in product(presets, ("no", "bf16")):
+            config = self._config(preset, TRAINED[preset])
+            config = replace(config, mixed_precision=precision)
+            estimate = memory_report(config).peak / MIB
+            row: list[Any] = [preset, config.batch_size, precision, estimate, "", ""]
+            if self.cuda and (measured := measured_peak(config)):
+                row[4:] = [measured / MIB, f"{estimate * MIB / measured:.2f}"]
+            rows.append(row)
         about = "Peak memory of a training step in MiB. Goal: a ratio from 0.9 to 1.1."
         return about, ["preset", "batch", "precision", "estimated", "measured", "ratio"], rows
 

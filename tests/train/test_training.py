@@ -20,6 +20,8 @@ from tests.train.processes import (
     wait_for_checkpoint,
 )
 from train.packed import open_dataset
+from train.run import parse
+from train.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,8 @@ def test_the_resolved_config_is_written_and_another_run_is_refused(cache, killed
 def test_two_processes_learn_what_one_does(cache, tmp_path):
     """The same global batch, split unevenly (3 + 2 images), over two CPU processes with gloo."""
     flags = ("--steps=10", "--batch-size=5", "--log-steps=1")
-    finish(start(cache, tmp_path / "one", *flags))
+    config = parse([*TINY, *flags, f"--run={tmp_path / 'one'}", "--device=cpu"])
+    Trainer(config, open_dataset("drawn:64", 16, cache, config.model.crop)).train()
     # What accelerate launch starts for several GPUs; on CPUs it asks for MPI instead.
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--"]
     output = finish(start(cache, tmp_path / "two", *flags, launch=launch))

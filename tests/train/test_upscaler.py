@@ -19,6 +19,7 @@ from train.config import TrainConfig
 from train.low_res import follow_base, load_base, open_low_res
 from train.packed import HELD_OUT, SPLITS, open_dataset
 from train.rejects import DatasetError
+from train.run import parse
 from train.run_folder import RunError
 from train.trainer import Trainer
 
@@ -208,21 +209,19 @@ def test_flags_that_do_not_fit_together(config, change, changes, message):
         change(config, **changes)
 
 
-def command(cache, base_folder, run, *flags, launch=()):
+def flags(base_folder, run):
+    return [
+        *("--preset=upscaler", "--data=drawn:64", f"--base={base_folder}", f"--run={run}"),
+        *("--device=cpu", "--batch-size=5", "--log-steps=1", "--steps=6"),
+        *("--model.image-size=64", "--model.low-res-size=16", "--model.channels", "16", "32"),
+        *("--model.self-attention", "False", "False", "--model.canvas-channels=4"),
+        *("--model.cross-attention", "False", "True", "--model.tau-width=32"),
+    ]
+
+
+def command(cache, base_folder, run, launch=()):
     return subprocess.run(
-        [
-            *(sys.executable, *launch, ROOT / "train" / "run.py", "--preset=upscaler"),
-            *("--data=drawn:64", f"--base={base_folder}", f"--run={run}", "--device=cpu"),
-            *(
-                "--batch-size=5",
-                "--log-steps=1",
-                "--model.image-size=64",
-                "--model.low-res-size=16",
-            ),
-            *("--model.channels", "16", "32", "--model.self-attention", "False", "False"),
-            *("--model.cross-attention", "False", "True", "--model.canvas-channels=4"),
-            *("--model.tau-width=32", *flags),
-        ],
+        [sys.executable, *launch, ROOT / "train" / "run.py", *flags(base_folder, run)],
         cwd=cache,
         env={**os.environ, "AVATAR_CACHE": str(cache), "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -231,13 +230,12 @@ def command(cache, base_folder, run, *flags, launch=()):
     )
 
 
-def test_as_a_user_runs_it_with_one_process_and_with_two(cache, base_folder, tmp_path):
-    for name, launch in (
-        ("one", ()),
-        ("two", ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--")),
-    ):
-        done = command(cache, base_folder, tmp_path / name, "--steps=6", launch=launch)
-        assert done.returncode == 0, done.stdout + done.stderr
+def test_two_processes_learn_what_one_does(cache, base_folder, large, low_res, tmp_path):
+    config = follow_base(parse(flags(base_folder, tmp_path / "one")), low_res.base)
+    Trainer(config, large, low_res=low_res).train()
+    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--")
+    done = command(cache, base_folder, tmp_path / "two", launch=launch)
+    assert done.returncode == 0, done.stdout + done.stderr
     one, two = (
         np.genfromtxt(tmp_path / name / "log.csv", delimiter=",", names=True)["loss"]
         for name in ("one", "two")
