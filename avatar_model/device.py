@@ -1,8 +1,9 @@
-"""Where to compute: a device by its name, refused by name where this machine does not have it."""
+"""Where to compute: a device by its name, refused by name if it is not here; and the way there."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 
 class DeviceError(ValueError):
@@ -29,6 +30,14 @@ def choose_device(name: str | torch.device | None = None) -> torch.device:
     if device is None or not {str(device), f"{device}:0"} & {"cpu:0", *known}:
         raise DeviceError(f"there is no device {str(name)!r:.80} here, only {', '.join(known)}")
     return device
+
+
+def send(x: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on a device; neither a GPU nor the CPU waits for the copy."""
+    if device.type != "cuda":
+        return x.to(device)
+    with torch.cuda.device(device):  # memory is pinned for the thread's current GPU
+        return x.pin_memory().to(device, non_blocking=True)
 
 
 def _devices() -> list[str]:

@@ -9,13 +9,15 @@ numbers in [-1, 1].
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
     import torch
+
+P = TypeVar("P", np.ndarray, "torch.Tensor")
 
 SOURCE_SIZE = 500
 """Side of a Cartoon Set picture, in pixels; ``crop`` is given on this scale."""
@@ -92,12 +94,12 @@ def _centre(image: Image.Image, size: int, share: float) -> np.ndarray:
     return _clean(np.array(resized))
 
 
-def _clean(pixels: np.ndarray) -> np.ndarray:
+def _clean(pixels: P) -> P:
     """Make uint8 [..., 4] a valid premultiplied picture, in place: no haze, colour <= alpha."""
-    alpha = pixels[..., 3:]
-    alpha[alpha <= ALPHA_FLOOR] = 0
+    colour, alpha = pixels[..., :3], pixels[..., 3:]
+    alpha *= alpha > ALPHA_FLOOR
     # Bicubic overshoots at edges, and a network's channels err independently of each other.
-    np.minimum(pixels[..., :3], alpha, out=pixels[..., :3])
+    colour -= (colour - alpha) * (colour > alpha)
     return pixels
 
 
@@ -138,12 +140,7 @@ def to_levels(x: torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)) -
     """:func:`to_pixels` as a tensor that stays on its device: uint8 [..., H, W, 4]."""
     low, high = pixel_range
     levels = ((x.detach().float() - low) * (255 / (high - low))).round_().clamp_(0, 255)
-    levels = levels.movedim(-3, -1).byte().contiguous()
-    alpha = levels[..., 3:]
-    # As _clean does.
-    alpha *= alpha > ALPHA_FLOOR
-    levels[..., :3].clamp_(max=alpha)
-    return levels
+    return _clean(levels.movedim(-3, -1).byte().contiguous())
 
 
 def to_pil(pixels: np.ndarray) -> Image.Image:

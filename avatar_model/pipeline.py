@@ -34,9 +34,9 @@ from .images import to_levels, to_model, to_pil, to_pixels
 from .morph import complete, morph_path
 from .network import AvatarNetwork
 from .samplers import Callback
-from .stage import BATCH, GPU_BATCH, Settings, Stage
 from .stage import MAX_GUIDANCE_SCALE as MAX_GUIDANCE_SCALE
 from .stage import MAX_STEPS as MAX_STEPS
+from .stage import Settings, Stage
 
 MAX_IMAGES = 256
 OUTPUT_TYPES = ("pil", "np", "pt")
@@ -392,7 +392,7 @@ class AvatarPipeline:
         pixel_range = self.network.config.pixel_range
         low_res = to_model(to_levels(x, pixel_range), pixel_range)
         # Who follows the steps sees those of all images at once.
-        batch = len(rows) if callback else (BATCH if self.device.type == "cpu" else GPU_BATCH)
+        batch = len(rows) if callback else self.upscaler.batch_size
         return torch.cat(
             [
                 self.upscaler.sample(

@@ -15,6 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .device import send
 from .guidance import Denoise
 from .schedules import Schedule
 
@@ -36,10 +37,7 @@ def noise_like(x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     it independent of the device.
     """
     noise = torch.stack([torch.randn(x.shape[1:], generator=g) for g in generators])
-    if x.device.type != "cuda":
-        return noise.to(x)
-    with torch.cuda.device(x.device):  # from pinned memory it is copied while the CPU goes on
-        return noise.pin_memory().to(x, non_blocking=True)
+    return send(noise, x.device).to(x.dtype)
 
 
 def ddim(

@@ -23,7 +23,7 @@ from .samplers import SAMPLERS, Callback, noise_like, time_grid
 MAX_STEPS = 1000
 MAX_GUIDANCE_SCALE = 20.0
 BATCH, GPU_BATCH = 16, 64
-"""Images that an upscaler draws at a time: more need more memory and are no faster on a CPU."""
+"""Images at a time, see ``Stage.batch_size``: more need more memory and are no faster on a CPU."""
 OWN_NOISE = 0x9E3779B9
 """A seed XOR this gives an upscaler other noise than the base has for the same avatar. Torch looks
 at 32 bits of a seed, so no larger number would do."""
@@ -85,6 +85,11 @@ class Stage:
         """Where the network is."""
         return next(self.network.parameters()).device
 
+    @property
+    def batch_size(self) -> int:
+        """Images that an upscaler draws at a time."""
+        return BATCH if self.device.type == "cpu" else GPU_BATCH
+
     def to(self, device: str | torch.device) -> Stage:
         """Move the network to a device; returns the stage."""
         self.network.to(device)
@@ -117,7 +122,7 @@ class Stage:
 
     def noise(self, seeds: Sequence[int]) -> Tensor:
         """The noise that the avatars of these seeds start from, [N, 4, H, W]."""
-        return self._noise(self._generators(seeds), self.config.image_size)
+        return noise_like(self._blank(len(seeds)), self._generators(seeds))
 
     def sample(
         self,
@@ -138,12 +143,11 @@ class Stage:
             premultiplied RGBA in the pixel range of the model, float32 [N, 4, H, W].
         """
         generators = self._generators(seeds)
-        if settings.steps == 1 and self.denoiser.blind_to_noise:
-            # Nothing comes of it, and on a GPU it would take longer than all the rest.
-            side = self.config.image_size
-            noise = torch.zeros(len(seeds), 4, side, side, device=self.device)
-        else:
-            noise = self._noise(generators, self.config.image_size)
+        x = self._blank(len(seeds))
+        # One step from noise that the network does not see leaves nothing of it. To draw it all the
+        # same would take a GPU longer than the rest.
+        if settings.steps > 1 or not self.denoiser.blind_to_noise:
+            x = noise_like(x, generators)
         condition = self.network.prepare(one_hot, low_res)
         null_condition = None
         if settings.scale != 1:
@@ -153,7 +157,7 @@ class Stage:
         return SAMPLERS[settings.sampler](
             guided(self.denoiser, condition, null_condition, settings.scale),
             self.denoiser.schedule,
-            noise,
+            x,
             time_grid(settings.steps),
             callback,
             generators,
@@ -163,7 +167,6 @@ class Stage:
         own = OWN_NOISE if self.config.is_upscaler else 0
         return [torch.Generator().manual_seed(own ^ seed) for seed in seeds]
 
-    def _noise(self, generators: Sequence[torch.Generator], side: int) -> Tensor:
-        return noise_like(
-            torch.empty(len(generators), 4, side, side, device=self.device), generators
-        )
+    def _blank(self, count: int) -> Tensor:
+        side = self.config.image_size
+        return torch.zeros(count, 4, side, side, device=self.device)

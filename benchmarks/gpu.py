@@ -56,7 +56,6 @@ class Benchmark:
         self.pipeline = AvatarPipeline.from_pretrained(
             options.model, device=self.device, backend="torch"
         )
-        self.product = None
 
     @property
     def parts(self) -> dict[str, Callable[[], Part]]:
@@ -93,7 +92,8 @@ class Benchmark:
 
     def training(self) -> Part:
         """The trainer's step."""
-        limit = self._product()
+        side = 64 if self.options.tiny else 8192
+        limit = self._product(side)
         rows = []
         for preset, batch in TRAINED.items():
             config = self._config(preset, batch)
@@ -102,7 +102,6 @@ class Benchmark:
             flops = 2e6 * macs_per_image(config) * rate
             row = [preset, config.batch_size, rate, EPOCH / rate, 1000 * speed.waiting]
             rows.append([*row, flops / 1e12, f"{flops / limit:.0%}"])
-        side = self._matrix_side()
         about = (
             f"The trainer's step in {'bf16' if self.cuda else 'float32'}, with all that it does. A "
             f"product of two {side} x {side} matrices reaches {limit / 1e12:.3g} TFLOP/s. Goals: "
@@ -156,9 +155,8 @@ class Benchmark:
         call: Call = lambda: self._draw(1, self.pipeline.sizes[-1], torch.float32)  # noqa: E731
         plain = self._median(call)
         how = {"mode": "reduce-overhead"} if self.cuda else {"backend": "aot_eager"}
-        for stage in (self.pipeline.base, self.pipeline.upscaler):
-            if stage is not None:
-                stage.denoiser.network = torch.compile(stage.network.unet, **how)
+        for stage in filter(None, (self.pipeline.base, self.pipeline.upscaler)):
+            stage.denoiser.network = torch.compile(stage.network.unet, **how)
         rows.append(["one avatar, ms", 1000 * plain, 1000 * self._median(call)])
         self.pipeline.use_backend("torch")
         if self.cuda:  # a rehearsal has no compiler
@@ -184,17 +182,11 @@ class Benchmark:
     def _median(self, call: Call) -> float:
         return statistics.median(in_turns({"": call}, self.options.rounds)[""])
 
-    def _matrix_side(self) -> int:
-        return 64 if self.options.tiny else 8192
-
-    def _product(self) -> float:
+    def _product(self, side: int) -> float:
         """FLOP/s of a large matrix product: no network can be faster."""
-        if self.product is None:
-            side = self._matrix_side()
-            dtype = torch.bfloat16 if self.cuda else torch.float32
-            matrix = torch.randn(side, side, device=self.device, dtype=dtype)
-            self.product = 2 * side**3 / self._median(lambda: matrix @ matrix)
-        return self.product
+        dtype = torch.bfloat16 if self.cuda else torch.float32
+        matrix = torch.randn(side, side, device=self.device, dtype=dtype)
+        return 2 * side**3 / self._median(lambda: matrix @ matrix)
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -93,7 +93,7 @@ def train_network(
     epochs: float,
     minutes: float | None,
     seed: int,
-    device: str | None,
+    device: str | torch.device | None,
 ) -> AttributeClassifier:
     """Train on the train split, with all labels.
 
@@ -263,7 +263,7 @@ def train(
     epochs: float = 18,
     minutes: float | None = None,
     seed: int = 0,
-    device: str | None = None,
+    device: str | torch.device | None = None,
 ) -> tuple[AvatarClassifier, list[tuple[int, float, float]]]:
     """Train, calibrate and measure. Returns the classifier and its reliability on test images.
 
@@ -353,11 +353,12 @@ def main(
     """
     if not epochs > 0 or (minutes is not None and not minutes > 0):
         raise ValueError("epochs and minutes must be greater than 0")
-    choose_device(device)
-    AttributeClassifier(image_size)  # a size it cannot read is refused before anything is packed
+    # A device that is not here, or a size it cannot read, is refused before anything is packed.
+    where = choose_device(device)
+    AttributeClassifier(image_size)
     crop = whole("crop", crop, 1, SOURCE_SIZE)
     dataset = open_dataset(data, image_size, crop=crop)
-    classifier, table = train(dataset, data, epochs, minutes, seed, device)
+    classifier, table = train(dataset, data, epochs, minutes, seed, where)
     classifier.save_pretrained(out)
     text = card(classifier, table)
     write_atomically(out / "README.md", text)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from avatar_model.attributes import one_hot
+from avatar_model.device import send
 
 from .batches import batch_rows
 from .config import TrainConfig
@@ -65,9 +66,7 @@ class TrainingData:
             free, _ = torch.cuda.mem_get_info(device)
             if sum(array.nbytes for array in arrays) <= DEVICE_SHARE * free:
                 self._arrays = [torch.tensor(np.asarray(a), device=device) for a in arrays]
-        # Every thread has a current GPU of its own, whose memory it would pin for.
-        here = (torch.cuda.set_device, (device,)) if device.type == "cuda" else (None, ())
-        self._reader = ThreadPoolExecutor(1, "read-ahead", *here)
+        self._reader = ThreadPoolExecutor(1, "read-ahead")
         self._next: tuple[int, Future[tuple[Tensor, Pictures]]] | None = None
 
     def batch(self, step: int) -> tuple[Tensor, Pictures]:
@@ -83,7 +82,7 @@ class TrainingData:
 
     def _read(self, step: int) -> tuple[Tensor, Pictures]:
         # On a CPU without a torch operation: a thread that makes one gets threads of its own for
-        # it, which then compete with those of the network (two cores: a quarter slower).
+        # it, which then compete with those of the network.
         rows = self._step_rows(step)
         if isinstance(self._arrays[0], Tensor):
             there = self._send(rows[self._own])
@@ -93,11 +92,7 @@ class TrainingData:
         return self._send(self._one_hot[rows]), Pictures(*own)
 
     def _send(self, array: np.ndarray) -> Tensor:
-        """To the device; from pinned memory a GPU takes it without anybody waiting."""
-        x = torch.from_numpy(array)
-        if self._device.type != "cuda":
-            return x.to(self._device)
-        return x.pin_memory().to(self._device, non_blocking=True)
+        return send(torch.from_numpy(array), self._device)
 
     def _step_rows(self, step: int) -> np.ndarray:
         config = self._config
