@@ -30,6 +30,24 @@ def random_network(config, seed=0):
     return network.eval()
 
 
+def untrained(**config):
+    """A tiny network with another config, as it is when training begins, but for its last layers:
+    they start with zeros and would draw the same for everybody."""
+    network = AvatarNetwork(dataclasses.replace(TINY_MODEL, **config))
+    for weights in network.parameters():
+        if not weights.any():
+            torch.nn.init.normal_(weights, std=0.1)
+    return network
+
+
+def save_with_upscaler(model, folder):
+    """A checkpoint of 64 pixels once more, with an upscaler to 256; returns ``folder``."""
+    pipeline = AvatarPipeline.from_pretrained(model, backend="torch")
+    pipeline.upscaler = Stage(untrained(image_size=256, patch_size=4, low_res_size=64))
+    pipeline.save_pretrained(folder)
+    return folder
+
+
 def two_stages(upscaler=TINY_UPSCALER, base=TINY_MODEL, vocabulary=None, **defaults):
     """A pipeline that draws 16 and 64 pixels; ``defaults`` are the upscaler's."""
     second = Stage(random_network(upscaler, seed=1), defaults)

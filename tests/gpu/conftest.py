@@ -19,6 +19,7 @@ from avatar_model import AvatarPipeline
 from tests.tiny import two_stages
 from tests.train.conftest import cache, change, drawn  # noqa: F401
 from tests.train.conftest import config as run_of_seconds  # noqa: F401
+from tests.train.processes import losses
 from train.trainer import Trainer
 
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "model"
@@ -66,7 +67,7 @@ def pipeline(device, model):
 @pytest.fixture
 def config(run_of_seconds, device):  # noqa: F811
     """A run of seconds on the device."""
-    return dataclasses.replace(run_of_seconds, device=str(device), steps=8)
+    return dataclasses.replace(run_of_seconds, device=str(device), steps=8, log_steps=1)
 
 
 @pytest.fixture(autouse=True)
@@ -77,20 +78,11 @@ def any_precision():
 
 
 @pytest.fixture
-def train(drawn, monkeypatch):  # noqa: F811
+def train(drawn):  # noqa: F811
     """Make a run and return its losses."""
 
     def train(config, data=drawn, **parts):
-        trainer = Trainer(config, data, **parts)
-        losses = []
-        step = trainer._train_step
-
-        def kept():
-            step()
-            losses.append(trainer.losses[-1])
-
-        monkeypatch.setattr(trainer, "_train_step", kept)
-        trainer.train()
-        return np.array(losses)
+        Trainer(config, data, **parts).train()
+        return np.array(list(losses(config.run).values()))
 
     return train

@@ -10,6 +10,7 @@ import torch
 from avatar_model.attributes import one_hot, to_row
 from avatar_model.images import to_model
 from avatar_model.stage import Settings
+from tests.gpu.waits import told_of_waits
 from train.cartoon_set import read_cartoon_set
 from train.render import main as render
 
@@ -42,18 +43,6 @@ def assert_near(drawn, expected, limits):
 
 def draw(pipeline, size, **settings):
     return pipeline(num_images=12, seed=SEEDS, size=size, output_type="np", **settings).images
-
-
-@contextmanager
-def no_waiting(device):
-    """An error where the CPU waits for the device."""
-    if device.type == "cuda":
-        torch.cuda.set_sync_debug_mode("error")
-    try:
-        yield
-    finally:
-        if device.type == "cuda":
-            torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.parametrize("stage", [0, 1])
@@ -89,27 +78,14 @@ def test_no_step_waits_for_the_device(pipeline, device, sampler, scale):
     small = to_model(draw(pipeline, pipeline.sizes[0])).to(device)
     for stage, low_res in ((pipeline.base, None), (pipeline.upscaler, small)):
         for settings in (Settings(1, scale, sampler), Settings(3, scale, sampler)):
-            with torch.inference_mode(), no_waiting(device):
+            with torch.inference_mode(), told_of_waits(device, "error"):
                 stage.sample(rows, SEEDS, settings, low_res)
 
 
-@pytest.fixture
-def short_of_memory(device, monkeypatch):
-    """Give a pipeline less memory than it needs for twelve pictures; returns what draws."""
-
-    @contextmanager
-    def short(pipeline):
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-            share = (torch.cuda.memory_reserved(device) + 2**28) / torch.cuda.mem_get_info(device)[
-                1
-            ]
-            torch.cuda.set_per_process_memory_fraction(share, device)
-            try:
-                yield pipeline
-            finally:
-                torch.cuda.set_per_process_memory_fraction(1.0, device)
-            return
+@contextmanager
+def short_of_memory(pipeline):
+    """What draws with too little memory for a large batch; without a GPU it only says so."""
+    if pipeline.device.type != "cuda":
 
         def few(attributes, **settings):
             if len(attributes) > 8:
@@ -117,8 +93,15 @@ def short_of_memory(device, monkeypatch):
             return pipeline(attributes, **settings)
 
         yield few
-
-    return short
+        return
+    torch.cuda.empty_cache()
+    _, total = torch.cuda.mem_get_info(pipeline.device)
+    share = (torch.cuda.memory_reserved(pipeline.device) + 2**28) / total
+    torch.cuda.set_per_process_memory_fraction(share, pipeline.device)
+    try:
+        yield pipeline
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0, pipeline.device)
 
 
 def recipes(pipeline, count):
@@ -128,7 +111,7 @@ def recipes(pipeline, count):
     return [many.single(i) for i in range(12)] * (count // 12)
 
 
-def test_out_of_memory_halves_and_goes_on(on_cpu, pipeline, short_of_memory, caplog):
+def test_out_of_memory_halves_and_goes_on(on_cpu, pipeline, caplog):
     pytest.importorskip("gradio")
     from ui.batch import draw_batch
 

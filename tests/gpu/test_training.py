@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from avatar_model import AvatarPipeline
+from tests.gpu.waits import told_of_waits
 from tests.tiny import TINY_UPSCALER
 from tests.train import processes
 from tests.train.test_upscaler import save_base
@@ -39,11 +40,8 @@ def test_a_step_waits_for_the_device_once(config, change, drawn, device):
         trainer._train_step()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        if device.type == "cuda":
-            torch.cuda.set_sync_debug_mode("warn")
-        trainer._train_step()
-        if device.type == "cuda":
-            torch.cuda.set_sync_debug_mode("default")
+        with told_of_waits(device, "warn"):
+            trainer._train_step()
     waits = [str(w.message) for w in caught if "synchronizing CUDA operation" in str(w.message)]
     assert len(waits) == (device.type == "cuda"), waits
 

@@ -15,10 +15,8 @@ import pytest
 import torch
 
 from avatar_model import ATTRIBUTES, AvatarPipeline, Vocabulary
-from avatar_model.network import AvatarNetwork
-from avatar_model.stage import Stage
 from benchmarks.app_server import AppServer, running_app
-from tests.tiny import TINY_MODEL
+from tests.tiny import save_with_upscaler, untrained
 
 SECRET = "hf_notATokenButLooksLikeOne0123456789"
 CASES = int(os.environ.get("FUZZ_CASES", "40"))
@@ -104,11 +102,7 @@ def last_event(stream: str) -> tuple[str, Any]:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder: an untrained network, with a face shape that never occurred."""
     torch.manual_seed(0)
-    network = AvatarNetwork(dataclasses.replace(TINY_MODEL, image_size=64))
-    for weights in network.parameters():
-        # A network starts with zeros in its last layers, and would draw the same for everybody.
-        if not weights.any():
-            torch.nn.init.normal_(weights, std=0.1)
+    network = untrained(image_size=64)
     counts = {a.name: [1] * a.num_values for a in ATTRIBUTES}
     counts["face_shape"][6] = 0
     folder = tmp_path_factory.mktemp("model")
@@ -125,12 +119,7 @@ def pipeline(model: Path) -> AvatarPipeline:
 @pytest.fixture(scope="session")
 def large_model(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same checkpoint with an upscaler to 256 pixels."""
-    pipeline = AvatarPipeline.from_pretrained(model, backend="torch")
-    config = dataclasses.replace(TINY_MODEL, image_size=256, patch_size=4, low_res_size=64)
-    pipeline.upscaler = Stage(AvatarNetwork(config))
-    folder = tmp_path_factory.mktemp("large-model")
-    pipeline.save_pretrained(folder)
-    return folder
+    return save_with_upscaler(model, tmp_path_factory.mktemp("large-model"))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""``train/run.py`` in processes of its own: how tests start, watch and end them."""
+"""Commands in processes of their own, most of all ``train/run.py``: started, watched and ended."""
 
 import csv
 import os
@@ -21,16 +21,23 @@ TINY = [
 ]
 
 
-def start(cache, run, *flags, launch=(), device="cpu"):
-    script = ROOT / "train" / "run.py"
+def begin(arguments, folder, **environment):
+    """Python with these arguments in a folder, on one thread."""
     return subprocess.Popen(
-        [sys.executable, *launch, script, *TINY, f"--device={device}", f"--run={run}", *flags],
-        cwd=cache,  # train/run.py works from any folder
-        env={**os.environ, "AVATAR_CACHE": str(cache), "OMP_NUM_THREADS": "1"},
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, **environment, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def start(cache, run, *flags, launch=(), device="cpu"):
+    """The trainer, which works from any folder."""
+    script = [*launch, ROOT / "train" / "run.py"]
+    flags = [*TINY, f"--device={device}", f"--run={run}", *flags]
+    return begin([*script, *flags], cache, AVATAR_CACHE=str(cache))
 
 
 def finish(process, code=0):

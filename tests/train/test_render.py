@@ -21,6 +21,7 @@ from avatar_model.attributes import NAMES
 from avatar_model.images import load_avatar, on_white, psnr
 from avatar_model.network import AvatarNetwork
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, two_stages
+from tests.train.processes import ROOT, begin, finish
 from train.drawn_faces import drawn_examples
 from train.frame import framed
 from train.packed import open_dataset
@@ -28,7 +29,6 @@ from train.rejects import TEMPORARY
 from train.render import main
 from train.render_folder import RenderError
 
-ROOT = Path(__file__).resolve().parents[2]
 COUNT = 120
 LAUNCH = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
 """Without a GPU it starts CPU processes; ``--cpu`` would ask for MPI, and starts one without it."""
@@ -55,22 +55,9 @@ def render(model, out, count=COUNT, **options):
 
 
 def start(model, out, *flags, count=COUNT, launch=()):
-    command = [sys.executable, *(["-m", *launch] if launch else []), "-m", "train.render"]
+    command = [*(["-m", *launch] if launch else []), "-m", "train.render"]
     command += [f"--model={model}", f"--out={out}", f"--count={count}", "--batch-size=4"]
-    return subprocess.Popen(
-        [*command, "--device=cpu", *flags],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finish(process, code=0):
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == code, output
-    return output
+    return begin([*command, "--device=cpu", *flags], ROOT)
 
 
 def content(folder):

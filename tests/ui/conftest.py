@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import socket
 import subprocess
@@ -19,24 +18,12 @@ import pytest
 import torch
 
 from avatar_model import ATTRIBUTES, AvatarPipeline, Vocabulary
-from avatar_model.network import AvatarNetwork
-from avatar_model.stage import Stage
-from tests.tiny import TINY_MODEL
+from tests.tiny import save_with_upscaler, untrained
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 HAIR = (*range(16), 57, 110)
 """The styles this model knows: a sheet of all 111 for every drawing takes the browser seconds."""
-
-
-def untrained(**config: Any) -> AvatarNetwork:
-    """A tiny network with another config."""
-    network = AvatarNetwork(dataclasses.replace(TINY_MODEL, **config))
-    for weights in network.parameters():
-        # A network starts with zeros in its last layers, and would draw the same for everybody.
-        if not weights.any():
-            torch.nn.init.normal_(weights, std=0.1)
-    return network
 
 
 @pytest.fixture(scope="session")
@@ -66,11 +53,7 @@ def pipeline(model: Path) -> AvatarPipeline:
 @pytest.fixture(scope="session")
 def large_model(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with an upscaler to 256 pixels."""
-    pipeline = AvatarPipeline.from_pretrained(model, backend="torch")
-    pipeline.upscaler = Stage(untrained(image_size=256, patch_size=4, low_res_size=64))
-    folder = tmp_path_factory.mktemp("large-model")
-    pipeline.save_pretrained(folder)
-    return folder
+    return save_with_upscaler(model, tmp_path_factory.mktemp("large-model"))
 
 
 @pytest.fixture(scope="session")
