@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from .errors import AvatarError
+
 ANY = -1
 """The value of an attribute that was left open; its slice of the one-hot vector is all zeros."""
 
@@ -68,7 +70,7 @@ OFFSETS: tuple[int, ...] = tuple(int(n) for n in np.cumsum((0, *SIZES[:-1])))
 ONE_HOT_SIZE: int = sum(SIZES)  # 217
 
 
-class VocabularyError(ValueError):
+class VocabularyError(AvatarError, ValueError):
     """An attribute name or value that the vocabulary does not have; the message names it."""
 
 
@@ -264,17 +266,17 @@ class Vocabulary:
             attribute(name)
         return {name: self.parse_value(name, values.get(name)) for name in NAMES}
 
-    def draw(self, values: Mapping[str, int], rng: np.random.Generator) -> dict[str, int]:
-        """Replace every ``ANY`` by a value drawn with the frequencies of the training data.
+    def sample(self, values: Mapping[str, int], rng: np.random.Generator) -> dict[str, int]:
+        """Replace every ``ANY`` by a value sampled with the frequencies of the training data.
 
-        The attributes of Cartoon Set are independent, so drawing each on its own is exact. Every
+        The attributes of Cartoon Set are independent, so sampling each on its own is exact. Every
         attribute consumes one random number whether it is open or not: fixing one attribute does
         not change what the others become under the same seed.
         """
-        drawn = {}
+        sampled = {}
         for name in NAMES:
             cumulative = np.cumsum(self.counts[name])
             choice = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
             given = values.get(name, ANY)
-            drawn[name] = choice if given == ANY else int(given)
-        return drawn
+            sampled[name] = choice if given == ANY else int(given)
+        return sampled

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from .checkpoint import GRAPH_FILE, UPSCALER_FOLDER
+from .errors import AvatarError
 from .network import AvatarNetwork
 from .onnx_unet import TOLERANCE, OnnxUNet, difference
 from .unet import Prepared
@@ -18,7 +19,7 @@ Step = Callable[[Tensor, Tensor, Prepared], Tensor]
 log = logging.getLogger(__name__)
 
 
-class BackendError(RuntimeError):
+class BackendError(AvatarError, RuntimeError):
     """A backend that cannot be used; the message says why."""
 
 

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save
 
 from .attributes import Vocabulary
 from .config import ModelConfig
+from .errors import AvatarError
 from .network import AvatarNetwork
 
 CONFIG_FILE = "config.json"
@@ -36,7 +37,7 @@ FORMAT = 1
 """Raised when ``config.json`` changes so that older code cannot read it."""
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(AvatarError, RuntimeError):
     """A checkpoint that cannot be used; the message names the file and what is wrong with it."""
 
 

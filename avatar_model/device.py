@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .errors import AvatarError
 
-class DeviceError(ValueError):
+
+class DeviceError(AvatarError, ValueError):
     """A device that is not here; the message lists those that are."""
 
 

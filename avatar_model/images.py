@@ -169,22 +169,3 @@ def on_white(pixels: np.ndarray) -> np.ndarray:
     """The picture as it looks on a white page: uint8 [..., H, W, 4] -> uint8 RGB [..., H, W, 3]."""
     alpha = pixels[..., 3:]
     return np.minimum(pixels[..., :3], alpha) + (255 - alpha)
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Peak signal-to-noise ratio of each picture, in dB; infinite where two are equal.
-
-    Args:
-        a, b: RGB as from :func:`on_white`, [..., H, W, 3], uint8 or float, white = 255.
-
-    Returns:
-        float64 [...].
-
-    Raises:
-        ValueError: the shapes differ.
-    """
-    if a.shape != b.shape:
-        raise ValueError(f"cannot compare pictures of shapes {a.shape} and {b.shape}")
-    error = np.mean((a.astype(np.float64) - b) ** 2, axis=(-3, -2, -1))
-    with np.errstate(divide="ignore"):
-        return 10 * np.log10(255**2 / error)

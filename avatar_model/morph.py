@@ -85,7 +85,7 @@ def complete(name: str, look: Any, vocabulary: Vocabulary, seed: int) -> dict[st
         parsed = vocabulary.parse(look)
     except VocabularyError as error:
         raise VocabularyError(f"{name}: {error}") from None
-    return vocabulary.draw(parsed, np.random.default_rng(seed))
+    return vocabulary.sample(parsed, np.random.default_rng(seed))
 
 
 def _changing_shapes(start: Mapping[str, int], end: Mapping[str, int]) -> list[list[str]]:

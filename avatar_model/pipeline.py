@@ -287,7 +287,7 @@ class AvatarPipeline:
         seeds = image_seeds(seed, generator, len(requests))
 
         drawn = [
-            self.vocabulary.draw(request, np.random.default_rng(s))
+            self.vocabulary.sample(request, np.random.default_rng(s))
             for request, s in zip(requests, seeds, strict=True)
         ]
         rows = one_hot(np.stack([to_row(values) for values in drawn]))

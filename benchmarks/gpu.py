@@ -27,8 +27,8 @@ from torch.profiler import ProfilerActivity, profile
 from avatar_model import AvatarPipeline
 from avatar_model.checkpoint import write_atomically
 from avatar_model.device import DeviceError, choose_device
-from train.config import TrainConfig
-from train.memory import MIB, measured_peak, memory_report
+from train.loop.config import TrainConfig
+from train.memory.estimate import MIB, measured_peak, memory_report
 
 from .measure import DEFAULT_MODEL, Call, in_turns, machine, table
 from .training_step import TRAINED, config_of, macs_per_image, make_trainer, run, time_steps

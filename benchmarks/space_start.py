@@ -20,7 +20,7 @@ from gradio_client import Client
 
 from benchmarks.app_server import running_app
 from benchmarks.measure import machine
-from train.space_folder import stage
+from train.hub.space_folder import stage
 
 
 def main() -> None:

@@ -15,12 +15,12 @@ from avatar_model import AvatarPipeline, Vocabulary
 from avatar_model.attributes import ATTRIBUTES, SIZES
 from avatar_model.network import AvatarNetwork
 from train import presets
-from train.config import TrainConfig
-from train.low_res import LowRes
-from train.memory import training_loss
-from train.memory_trace import make_fake
-from train.packed import PackedSet
-from train.trainer import Trainer
+from train.data.packed import PackedSet
+from train.loop.config import TrainConfig
+from train.loop.low_res import LowRes
+from train.loop.trainer import Trainer
+from train.memory.estimate import training_loss
+from train.memory.trace import make_fake
 
 from .measure import count_macs
 

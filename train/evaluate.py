@@ -22,20 +22,18 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import tyro
 
-from avatar_model import AvatarPipeline, CheckpointError
+from avatar_model import AvatarPipeline
 from avatar_model.classifier import AvatarClassifier
-
-from .cartoon_set import DatasetError
-from .evaluation import pictures
-from .evaluation.measure import EvaluationError, check, measure
-from .evaluation.report import card_metrics, card_section, write_report
-from .evaluation.sweep import best, plot, sweep, sweep_upscaler
-from .figures import FigureError
-from .model_card import write_model_card
-from .packed import PackedSet, open_dataset
-from .sample_grid import save_pairs
+from train.command import command
+from train.data.cartoon_set import DatasetError
+from train.data.packed import PackedSet, open_dataset
+from train.evaluation import pictures
+from train.evaluation.measure import EvaluationError, check, measure
+from train.evaluation.report import card_metrics, card_section, write_report
+from train.evaluation.sweep import best, plot, sweep, sweep_upscaler
+from train.figures.pairs import save_pairs
+from train.hub.model_card import write_model_card
 
 SHEET_PAIRS = 40
 COMPARED_SIZE = 256
@@ -180,15 +178,7 @@ def _say(message: str) -> None:
     print(message, flush=True)
 
 
+cli = command(main, __doc__)
+
 if __name__ == "__main__":
-    try:
-        tyro.cli(main, description=__doc__)
-    except (
-        CheckpointError,
-        DatasetError,
-        EvaluationError,
-        FigureError,
-        OSError,
-        ValueError,
-    ) as error:
-        sys.exit(f"error: {error}")
+    cli()

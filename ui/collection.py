@@ -155,7 +155,7 @@ def morph_frames(studio: Studio, recipes: list[Recipe]) -> list[Image.Image]:
 
 def drawn_looks(studio: Studio, recipe: Recipe) -> dict[str, int]:
     """What the looks of a recipe of one image are, "Any" resolved."""
-    return studio.pipeline.vocabulary.draw(recipe.named_looks, np.random.default_rng(recipe.seed))
+    return studio.pipeline.vocabulary.sample(recipe.named_looks, np.random.default_rng(recipe.seed))
 
 
 def morph_html(frames: list[Image.Image]) -> str:

@@ -162,7 +162,7 @@ class Handlers:
         return Recipe.parse_leniently(self.pipeline, {**visit.values, **new}, before)
 
     def _randomize(self, visit: Visit, names: Sequence[str], lock_seed: bool) -> Updates:
-        drawn = self.pipeline.vocabulary.draw({}, np.random.default_rng())
+        drawn = self.pipeline.vocabulary.sample({}, np.random.default_rng())
         new = {name: drawn[name] for name in names if name not in visit.locked}
         if any(visit.values[name] == ANY for name in visit.locked):
             shown = self._shown(visit)  # what is locked is the look that is seen

@@ -71,14 +71,14 @@ def test_only_values_that_occurred_are_offered(vocabulary):
 
 def test_any_is_drawn_by_frequency(vocabulary):
     rng = np.random.default_rng(0)
-    drawn = [vocabulary.draw({}, rng)["face_shape"] for _ in range(2000)]
+    drawn = [vocabulary.sample({}, rng)["face_shape"] for _ in range(2000)]
     share = np.bincount(drawn, minlength=7) / 2000
     assert np.allclose(share, [0.5, 0, 0.3, 0.2, 0, 0, 0], atol=0.05)
 
 
 def test_fixing_one_attribute_keeps_the_draws_of_the_others(vocabulary):
-    free = vocabulary.draw({}, np.random.default_rng(3))
-    fixed = vocabulary.draw({"hair": 5}, np.random.default_rng(3))
+    free = vocabulary.sample({}, np.random.default_rng(3))
+    fixed = vocabulary.sample({"hair": 5}, np.random.default_rng(3))
     assert fixed == {**free, "hair": 5}
 
 

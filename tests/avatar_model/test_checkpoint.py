@@ -15,7 +15,7 @@ import torch
 from avatar_model import AvatarPipeline, CheckpointError, Vocabulary
 from avatar_model.checkpoint import UpscalerError, load_checkpoint, save_checkpoint
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, random_network, two_stages
-from tests.train.hub_server import running_hub
+from tests.train.hub.hub_server import running_hub
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOK = {"hair": 12, "glasses": None}

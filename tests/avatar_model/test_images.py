@@ -9,13 +9,13 @@ from avatar_model.images import (
     ALPHA_FLOOR,
     load_avatar,
     on_white,
-    psnr,
     recrop,
     resize,
     to_model,
     to_pil,
     to_pixels,
 )
+from train.evaluation.psnr import psnr
 
 
 def all_pixels() -> np.ndarray:

@@ -6,14 +6,15 @@ import torch
 
 from avatar_model import AvatarPipeline, Vocabulary, VocabularyError
 from avatar_model.attributes import NAMES, OFFSETS, SIZES, one_hot, to_row
-from avatar_model.images import on_white, psnr
+from avatar_model.images import on_white
 from avatar_model.morph import morph_path
 from avatar_model.network import AvatarNetwork
 from tests.tiny import TINY_MODEL
+from train.evaluation.psnr import psnr
 
 BUNDLED = Path(__file__).parents[2] / "assets" / "model"
 START, END = (
-    Vocabulary.numbered().draw({"face_shape": 2}, np.random.default_rng(seed)) for seed in (1, 2)
+    Vocabulary.numbered().sample({"face_shape": 2}, np.random.default_rng(seed)) for seed in (1, 2)
 )
 
 

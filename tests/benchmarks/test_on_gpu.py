@@ -15,7 +15,7 @@ from avatar_model.network import AvatarNetwork
 from benchmarks import training_step
 from benchmarks.measure import count_macs
 from tests.tiny import two_stages
-from train.memory import training_loss
+from train.memory.estimate import training_loss
 
 ROOT = Path(__file__).resolve().parents[2]
 

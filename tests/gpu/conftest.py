@@ -20,7 +20,7 @@ from tests.tiny import two_stages
 from tests.train.conftest import cache, change, drawn  # noqa: F401
 from tests.train.conftest import config as run_of_seconds  # noqa: F401
 from tests.train.processes import losses
-from train.trainer import Trainer
+from train.loop.trainer import Trainer
 
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "model"
 

@@ -11,8 +11,8 @@ from avatar_model.attributes import one_hot, to_row
 from avatar_model.images import to_model
 from avatar_model.stage import Settings
 from tests.gpu.waits import told_of_waits
-from train.cartoon_set import read_cartoon_set
-from train.render import main as render
+from train.data.cartoon_set import read_cartoon_set
+from train.rendering.data_set import render_data_set
 
 pytestmark = pytest.mark.gpu
 SEEDS = list(range(12))
@@ -73,7 +73,7 @@ def test_a_batch_of_256(on_cpu, pipeline):
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm++"])
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_no_step_waits_for_the_device(pipeline, device, sampler, scale):
-    looks = [pipeline.vocabulary.draw({}, np.random.default_rng(seed)) for seed in SEEDS]
+    looks = [pipeline.vocabulary.sample({}, np.random.default_rng(seed)) for seed in SEEDS]
     rows = torch.from_numpy(one_hot(np.stack([to_row(look) for look in looks]))).to(device)
     small = to_model(draw(pipeline, pipeline.sizes[0])).to(device)
     for stage, low_res in ((pipeline.base, None), (pipeline.upscaler, small)):
@@ -136,8 +136,8 @@ def test_the_page_draws_on_the_device(on_cpu, pipeline):
 
 def test_a_set_is_rendered(model, device, tmp_path):
     small = {"count": 6, "size": 64, "batch_size": 3, "model": str(model)}
-    render(out=tmp_path / "here", device=str(device), **small)
-    render(out=tmp_path / "cpu", device="cpu", **small)
+    render_data_set(out=tmp_path / "here", device=str(device), **small)
+    render_data_set(out=tmp_path / "cpu", device="cpu", **small)
     here, there = (read_cartoon_set(tmp_path / name) for name in ("here", "cpu"))
     assert np.array_equal(here.attributes, there.attributes) and len(here.ids) == 6
     for a, b in zip(here.pictures(), there.pictures(), strict=True):

@@ -11,12 +11,12 @@ from avatar_model import AvatarPipeline
 from tests.gpu.waits import told_of_waits
 from tests.tiny import TINY_UPSCALER
 from tests.train import processes
-from tests.train.test_upscaler import save_base
+from tests.train.loop.test_upscaler import save_base
 from train import presets
-from train.low_res import load_base, open_low_res
-from train.memory import measured_peak, memory_report
-from train.packed import open_dataset
-from train.trainer import Trainer
+from train.data.packed import open_dataset
+from train.loop.low_res import load_base, open_low_res
+from train.loop.trainer import Trainer
+from train.memory.estimate import measured_peak, memory_report
 
 pytestmark = pytest.mark.gpu
 

@@ -5,9 +5,9 @@ import pytest
 from huggingface_hub import constants
 
 from tests.tiny import TINY_MODEL
-from tests.train.hub_server import running_hub
-from train.config import TrainConfig
-from train.packed import open_dataset
+from tests.train.hub.hub_server import running_hub
+from train.data.packed import open_dataset
+from train.loop.config import TrainConfig
 
 TOKEN = "a-token/of-user.1"  # not like hf_...: what is hidden is this login's token, whatever it is
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from avatar_model.attributes import ANY, NAMES
-
-from .intervals import mean_interval
+from train.evaluation.intervals import mean_interval
 
 
 def attribute_accuracy(

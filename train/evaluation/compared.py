@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from avatar_model.attributes import NAMES
-from avatar_model.images import on_white, psnr, resize
-
-from ..packed import PackedSet
-from .attribute_accuracy import colour_accuracy
-from .draw import BATCH
-from .paired import PairedErrors, paired_errors, summarize
-from .palette import Palette
+from avatar_model.images import on_white, resize
+from train.data.packed import PackedSet
+from train.evaluation.attribute_accuracy import colour_accuracy
+from train.evaluation.generate import BATCH
+from train.evaluation.paired import PairedErrors, paired_errors, summarize
+from train.evaluation.palette import Palette
+from train.evaluation.psnr import psnr
 
 REGIONS = {"face": "face_color", "hair": "hair_color", "glasses": "glasses_color"}
 """What a region of the picture is called, and the attribute that gives it its colour."""

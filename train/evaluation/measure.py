@@ -11,18 +11,18 @@ import numpy as np
 from avatar_model import AvatarPipeline
 from avatar_model.attributes import NAMES
 from avatar_model.classifier import AvatarClassifier, Reading
-
-from ..packed import HELD_OUT, PackedSet
-from .attribute_accuracy import attribute_accuracy
-from .compared import compare, resized_psnr, summarize_seeds
-from .distribution import compare_distributions
-from .draw import BATCH, draw_avatars, draw_batches
-from .embedding import shape_and_colour
-from .memorisation import Memorisation, memorisation
-from .memorisation import summarize as summarize_memorisation
-from .paired import PairedErrors
-from .palette import measure_palette
-from .partial import partial_conditions
+from avatar_model.errors import AvatarError
+from train.data.packed import HELD_OUT, PackedSet
+from train.evaluation.attribute_accuracy import attribute_accuracy
+from train.evaluation.compared import compare, resized_psnr, summarize_seeds
+from train.evaluation.distribution import compare_distributions
+from train.evaluation.embedding import shape_and_colour
+from train.evaluation.generate import BATCH, generate_avatars, generate_batches
+from train.evaluation.memorisation import Memorisation, memorisation
+from train.evaluation.memorisation import summarize as summarize_memorisation
+from train.evaluation.paired import PairedErrors
+from train.evaluation.palette import measure_palette
+from train.evaluation.partial import partial_conditions
 
 FLOOR_IMAGES = 2048
 PARTIAL_IMAGES = 256
@@ -30,7 +30,7 @@ SEED_DISTANCE = 1_000_000
 """Between seeds, so that no avatar of one has the noise of another's."""
 
 
-class EvaluationError(Exception):
+class EvaluationError(AvatarError):
     """A model, classifier or data set that cannot be evaluated together; the message says why."""
 
 
@@ -87,7 +87,7 @@ def measure(
     read = (lambda images: see(images).values) if classifier else None
     say(f"drawing {len(truth)} combinations with {len(seeds)} seeds")
     starts = [SEED_DISTANCE * seed for seed in seeds]
-    small = [draw_avatars(pipeline, attributes, s, size=sizes[0])[0] for s in starts]
+    small = [generate_avatars(pipeline, attributes, s, size=sizes[0])[0] for s in starts]
     palette = measure_palette(train)
     images, whole, report = small[0], truth, {"size": sizes[-1]}
     by_base = [compare(_batches(i), truth, palette, None if larger else read) for i in small]
@@ -95,10 +95,10 @@ def measure(
     if larger:
         say(f"drawing them again at {sizes[-1]} pixels")
         whole, palette = replace(truth, images=larger[sizes[-1]]), palette.at(sizes[-1])
-        images, _ = draw_avatars(pipeline, attributes, starts[0])
+        images, _ = generate_avatars(pipeline, attributes, starts[0])
         by_seed = [compare(_batches(images), whole, palette, read)]
         for start in starts[1:]:
-            drawn = (batch for batch, _ in draw_batches(pipeline, attributes, start))
+            drawn = (batch for batch, _ in generate_batches(pipeline, attributes, start))
             by_seed.append(compare(drawn, whole, palette, read))
         report["base"] = {"size": sizes[0], **summarize_seeds(by_base, attributes)}
         report["enlarged"] = _enlarged(images, small[0], truth.images, larger)

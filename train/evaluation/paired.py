@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from avatar_model.images import on_white, psnr
-
-from .intervals import mean_interval
-from .palette import ciede2000
+from avatar_model.images import on_white
+from train.evaluation.intervals import mean_interval
+from train.evaluation.palette import ciede2000
+from train.evaluation.psnr import psnr
 
 OPAQUE = 128
 """From this alpha on a pixel belongs to the figure."""

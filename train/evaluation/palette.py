@@ -21,8 +21,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from avatar_model.attributes import ANY, NAMES, attribute
 from avatar_model.images import on_white
-
-from ..packed import PackedSet
+from train.data.packed import PackedSet
 
 COLOURED = ("face_color", "hair_color", "glasses_color")
 """The attributes that are a flat fill."""

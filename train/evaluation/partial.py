@@ -14,9 +14,8 @@ from scipy.stats import chisquare
 from avatar_model import AvatarPipeline
 from avatar_model.attributes import ANY, NAMES, Vocabulary
 from avatar_model.classifier import AvatarClassifier
-
-from .draw import draw_avatars
-from .intervals import mean_interval
+from train.evaluation.generate import generate_avatars
+from train.evaluation.intervals import mean_interval
 
 OPEN = (1, 3, 9, 18)
 _SIMULATIONS = 200
@@ -46,7 +45,7 @@ def partial_conditions(
     for count in open_counts:
         is_open = rng.random(attributes.shape).argsort(axis=1) < count  # [N, 18], k per row
         asked = np.where(is_open, ANY, attributes.astype(np.int64))
-        images, told = draw_avatars(pipeline, asked, seed)
+        images, told = generate_avatars(pipeline, asked, seed)
         read = classifier(classifier.view(images, crop)).values
         visible = classifier.visible(told)
         results.append(

@@ -9,11 +9,10 @@ from PIL import Image
 
 from avatar_model.contact_sheet import contact_sheet
 from avatar_model.images import on_white
-
-from ..figures import PAPER, save_png
-from ..sample_grid import save_pairs
-from .memorisation import Memorisation
-from .paired import PairedErrors
+from train.evaluation.memorisation import Memorisation
+from train.evaluation.paired import PairedErrors
+from train.figures.pairs import save_pairs
+from train.figures.picture import PAPER, save_png
 
 WORST = 20
 COPIES = 12

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_model.checkpoint import write_atomically
-
-from .tables import (
+from train.evaluation.tables import (
     attribute_table,
     colour_table,
     distribution_table,

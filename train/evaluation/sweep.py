@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from avatar_model import AvatarPipeline
-from avatar_model.images import on_white, psnr
+from avatar_model.images import on_white
 from avatar_model.pipeline import steps_to_evaluations
-
-from ..figures import save_figure
-from ..packed import PackedSet
-from .draw import draw_avatars, draw_batches
+from train.data.packed import PackedSet
+from train.evaluation.generate import generate_avatars, generate_batches
+from train.evaluation.psnr import psnr
+from train.figures.picture import save_figure
 
 EQUALLY_GOOD_DB = 0.1
 
@@ -42,7 +42,7 @@ def sweep(
     for sampler in samplers:
         for scale in scales:
             for count in steps:
-                images, _ = draw_avatars(
+                images, _ = generate_avatars(
                     pipeline,
                     data.attributes,
                     sampler=sampler,
@@ -81,7 +81,7 @@ def sweep_upscaler(
     entries = []
     for count in steps:
         errors, rows = [], 0
-        for images, _ in draw_batches(pipeline, data.attributes, upscaler_steps=count):
+        for images, _ in generate_batches(pipeline, data.attributes, upscaler_steps=count):
             real = data.images[rows : rows + len(images)]
             errors.append(psnr(on_white(images), on_white(real)))
             rows += len(images)

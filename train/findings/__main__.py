@@ -19,16 +19,15 @@ import tyro
 from avatar_model import CheckpointError
 from avatar_model.attributes import did_you_mean
 from avatar_model.device import choose_device
-
-from ..cartoon_set import DatasetError
-from ..figures import FigureError
-from ..packed import open_dataset
-from ..run_folder import RunError
-from .evidence import Evidence
-from .plan import Plan, load_plan, machine, settle
-from .report import write_findings
-from .runs import all_runs, refuse_change
-from .study import StoppedError, load_reference, load_results, study
+from train.data.cartoon_set import DatasetError
+from train.data.packed import open_dataset
+from train.figures.picture import FigureError
+from train.findings.evidence import Evidence
+from train.findings.plan import Plan, load_plan, machine, settle
+from train.findings.report import write_findings
+from train.findings.runs import all_runs, refuse_change
+from train.findings.study import StoppedError, load_reference, load_results, study
+from train.loop.run_folder import RunError
 
 DRAWN, DRAWN_AT_END = 64, 256
 

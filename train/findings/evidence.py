@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..evaluation.intervals import mean_interval
-from .measures import Reference
-from .results import Point, Result
-from .runs import BASE, SECOND_SEED, Run
-from .verdicts import Difference, independent_difference, paired_difference
+from train.evaluation.intervals import mean_interval
+from train.findings.measures import Reference
+from train.findings.results import Point, Result
+from train.findings.runs import BASE, SECOND_SEED, Run
+from train.findings.verdicts import Difference, independent_difference, paired_difference
 
 FLOOR_POINTS = 3
 """Checks, the last ones, over which the two seeds are compared. One pair of runs may agree by luck

@@ -6,12 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 
-from .. import presets
-from ..memory import MIB, Report, memory_report
-from .evidence import MEASURES, Evidence, MissingError, in_words
-from .loss_finding import judge_loss_finding
-from .runs import BASE, CONSTANT, FAST, LESS_NOISY, NOISIER, OURS, SECOND_SEED, TOO_NOISY
-from .verdicts import (
+from train import presets
+from train.findings.evidence import MEASURES, Evidence, MissingError, in_words
+from train.findings.loss_finding import judge_loss_finding
+from train.findings.runs import (
+    BASE,
+    CONSTANT,
+    FAST,
+    LESS_NOISY,
+    NOISIER,
+    OURS,
+    SECOND_SEED,
+    TOO_NOISY,
+)
+from train.findings.verdicts import (
     CONFIRMED,
     NOT_CONFIRMED,
     UNDECIDED,
@@ -20,6 +28,7 @@ from .verdicts import (
     judge_no_gain,
     reason,
 )
+from train.memory.estimate import MIB, Report, memory_report
 
 STAGNATION = 0.02
 """A loss that fell by less than this share from one check to the next has stagnated."""

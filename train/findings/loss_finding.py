@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from .evidence import MEASURES, Evidence, MissingError
-from .loss_quality import Comparison, Curve, LossAgainstQuality, judge_loss, loss_against_quality
-from .runs import BASE, same_loss
+from train.findings.evidence import MEASURES, Evidence, MissingError
+from train.findings.loss_quality import (
+    Comparison,
+    Curve,
+    LossAgainstQuality,
+    judge_loss,
+    loss_against_quality,
+)
+from train.findings.runs import BASE, same_loss
 
 QUALITY = ("hair", "face", "likeness")
 

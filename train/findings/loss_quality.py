@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import binomtest, spearmanr, ttest_1samp
 
-from .verdicts import CONFIRMED, NOT_CONFIRMED, UNDECIDED
+from train.findings.verdicts import CONFIRMED, NOT_CONFIRMED, UNDECIDED
 
 LEVEL = 0.05
 TOGETHER = 0.7

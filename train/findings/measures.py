@@ -19,14 +19,14 @@ from scipy.ndimage import median_filter
 from avatar_model import AvatarPipeline
 from avatar_model.attributes import NAMES, one_hot
 from avatar_model.denoiser import Denoiser
-from avatar_model.images import on_white, psnr, to_model, to_pixels
+from avatar_model.images import on_white, to_model, to_pixels
+from train.data.packed import PackedSet
 from train.evaluation.distribution import MIN_SAMPLES, compare_distributions
-from train.evaluation.draw import draw_avatars
 from train.evaluation.embedding import shape_and_colour
+from train.evaluation.generate import generate_avatars
 from train.evaluation.palette import measure_palette
-
-from ..objective import Draw, diffusion_loss, draw_noise
-from ..packed import PackedSet
+from train.evaluation.psnr import psnr
+from train.loop.objective import Randomness, diffusion_loss, make_noise
 
 COLOURS = {"hair": "hair_color", "face": "face_color"}
 """What is read from the pixels, and the attribute that asks for it."""
@@ -188,7 +188,7 @@ def draw(pipeline: AvatarPipeline, truth: PackedSet, count: int) -> np.ndarray:
 
     Image i has the same noise in every run; sampler, steps and guidance are the checkpoint's own.
     """
-    return draw_avatars(pipeline, truth.attributes[:count], seed=0)[0]
+    return generate_avatars(pipeline, truth.attributes[:count], seed=0)[0]
 
 
 @torch.inference_mode()
@@ -205,11 +205,11 @@ def validation_loss(pipeline: AvatarPipeline, truth: PackedSet, count: int) -> n
     for seed in range(LOSS_NOISES):
         # Of all images, however many are looked at; on the CPU, so the same on every machine.
         generator = torch.Generator().manual_seed(seed)
-        noise = draw_noise(conditions, config.image_size, generator, 0.0, 0.0)
+        noise = make_noise(conditions, config.image_size, generator, 0.0, 0.0)
         for start in range(0, count, _LOSS_BATCH):
             rows = slice(start, min(start + _LOSS_BATCH, count))
             x0 = to_model(truth.images[rows], config.pixel_range).to(pipeline.device)
             of_rows = noise.rows(rows)  # an upscaler's part of a draw is None
-            part = Draw(*(v if v is None else v.to(pipeline.device) for v in of_rows))
+            part = Randomness(*(v if v is None else v.to(pipeline.device) for v in of_rows))
             losses.append(diffusion_loss(denoiser, x0, part).double().cpu())
     return torch.cat(losses).view(LOSS_NOISES, count).mean(0).numpy()

@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from avatar_model.images import on_white
-
-from ..figures import INK, MUTED, PAPER, caption, enlarge, save_figure, save_png
-from .loss_quality import Curve
+from train.figures.picture import INK, MUTED, PAPER, caption, enlarge, save_figure, save_png
+from train.findings.loss_quality import Curve
 
 PEOPLE = 8
 TILE = 90

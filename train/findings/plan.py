@@ -15,11 +15,10 @@ import torch
 
 from avatar_model.checkpoint import write_atomically
 from avatar_model.device import choose_device
-
-from ..packed import PackedSet
-from ..run_folder import RunError
-from ..trainer import Trainer
-from .runs import BASE, all_runs, budget_unit, refuse_change
+from train.data.packed import PackedSet
+from train.findings.runs import BASE, all_runs, budget_unit, refuse_change
+from train.loop.run_folder import RunError
+from train.loop.trainer import Trainer
 
 MIN_VALIDATION = 32
 SHOWN_BY_TRAINER = 16

@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from avatar_model.checkpoint import write_atomically
-
-from ..figures import FigureError
-from ..packed import PackedSet
-from .evidence import MEASURES, Evidence, MissingError
-from .judge import Finding, judge_all, ours_against_theirs, seed_noise
-from .loss_finding import comparable_curves
-from .pictures import contact_sheet, loss_figure
-from .plan import Plan
-from .runs import BASE, SAMPLING_STEPS, SIZES, same_loss
-from .verdicts import CONFIRMED, NOT_CONFIRMED, UNDECIDED
+from train.data.packed import PackedSet
+from train.figures.picture import FigureError
+from train.findings.evidence import MEASURES, Evidence, MissingError
+from train.findings.judge import Finding, judge_all, ours_against_theirs, seed_noise
+from train.findings.loss_finding import comparable_curves
+from train.findings.pictures import contact_sheet, loss_figure
+from train.findings.plan import Plan
+from train.findings.runs import BASE, SAMPLING_STEPS, SIZES, same_loss
+from train.findings.verdicts import CONFIRMED, NOT_CONFIRMED, UNDECIDED
 
 NOTHING = "—"
 CREDIT = (

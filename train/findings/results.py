@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from avatar_model.checkpoint import write_atomically
-
-from ..run_folder import RunError
+from train.loop.run_folder import RunError
 
 PER_IMAGE = ("loss", "psnr", "other", "grain", "hair", "face")
 

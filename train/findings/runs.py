@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from avatar_model.config import ModelConfig
-
-from .. import presets
-from ..config import TrainConfig
-from ..run_folder import RunError
+from train import presets
+from train.loop.config import TrainConfig
+from train.loop.run_folder import RunError
 
 POINTS = 5
 """Checks of each run, evenly spaced; the last at its end."""

@@ -23,15 +23,14 @@ import torch
 from avatar_model import AvatarPipeline
 from avatar_model.checkpoint import write_atomically
 from avatar_model.network import AvatarNetwork
-
-from ..guard import DivergedError
-from ..packed import PackedSet
-from ..run_folder import RunError, RunFolder
-from ..trainer import STATE_FILE, Trainer
-from .measures import Measures, Reference, draw, validation_loss
-from .plan import Plan, Say, for_trainer
-from .results import Point, Result, load_result, save_result
-from .runs import POINTS, Run, all_runs, refuse_change
+from train.data.packed import PackedSet
+from train.findings.measures import Measures, Reference, draw, validation_loss
+from train.findings.plan import Plan, Say, for_trainer
+from train.findings.results import Point, Result, load_result, save_result
+from train.findings.runs import POINTS, Run, all_runs, refuse_change
+from train.loop.loss_guard import DivergedError
+from train.loop.run_folder import RunError, RunFolder
+from train.loop.trainer import STATE_FILE, Trainer
 
 
 class StoppedError(Exception):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..evaluation.intervals import mean_interval
+from train.evaluation.intervals import mean_interval
 
 CONFIRMED = "confirmed"
 NOT_CONFIRMED = "not confirmed"

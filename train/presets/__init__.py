@@ -10,8 +10,7 @@ import importlib
 import pkgutil
 
 from avatar_model.attributes import did_you_mean
-
-from ..config import TrainConfig
+from train.loop.config import TrainConfig
 
 
 def names() -> list[str]:

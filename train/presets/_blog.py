@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_model.config import ModelConfig
-
-from ..config import TrainConfig
+from train.loop.config import TrainConfig
 
 
 def blog(name: str, **model: Any) -> TrainConfig:

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from avatar_model.config import ModelConfig
-
-from ..config import TrainConfig
+from train.loop.config import TrainConfig
 
 # One evaluation from pure noise is what is drawn with, so most of the training is spent there.
 # All the work is done on the small picture's grid: a fine grid would cost 16 times as much.

@@ -14,11 +14,12 @@ import pytest
 from avatar_model import AvatarPipeline
 from avatar_model.attributes import ANY, to_row
 from avatar_model.classifier import AvatarClassifier
-from avatar_model.images import on_white, psnr, recrop, resize
-from train.evaluation.draw import draw_avatars
+from avatar_model.images import on_white, recrop, resize
+from train.data.packed import HELD_OUT, PackedSet
+from train.evaluation.generate import generate_avatars
 from train.evaluation.measure import EvaluationError, check, measure
+from train.evaluation.psnr import psnr
 from train.evaluation.report import card_metrics, card_section, to_markdown, write_report
-from train.packed import HELD_OUT, PackedSet
 
 TRUE, TRAIN = 60, 112  # as few as the distances between distributions take
 
@@ -36,7 +37,7 @@ def classifier():
 @pytest.fixture(scope="module")
 def drawn(bundled):
     """What the bundled model draws: uint8 [N, 256, 256, 4] of the crop 420, and attributes."""
-    return draw_avatars(bundled, np.full((TRUE + TRAIN, 18), ANY))
+    return generate_avatars(bundled, np.full((TRUE + TRAIN, 18), ANY))
 
 
 def split(images, attributes, vocabulary, crop=360):
@@ -71,7 +72,7 @@ class Fake:
 
     def __call__(self, requests, seed, output_type, **options):
         told = [
-            self.vocabulary.draw(request, np.random.default_rng(s))
+            self.vocabulary.sample(request, np.random.default_rng(s))
             for request, s in zip(requests, seed, strict=True)
         ]
         images = np.stack([self.choose(to_row(t)) for t in told])

@@ -8,10 +8,10 @@ from skimage.color import lab2rgb
 
 from avatar_model.attributes import ANY, NAMES, SIZES, Vocabulary
 from avatar_model.images import load_avatar
-from train.cartoon_set import read_cartoon_set
-from train.drawing.face import HAIR, SKIN
+from train.data.cartoon_set import read_cartoon_set
+from train.data.packed import PackedSet
+from train.data.stand_in_faces.face import HAIR, SKIN
 from train.evaluation.palette import COLOURED, MIN_PIXELS, ciede2000, measure_palette
-from train.packed import PackedSet
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared/data/cartoonset9k.tar"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason=f"needs {SHARED}")

@@ -5,8 +5,8 @@ import pytest
 
 from avatar_model.attributes import NAMES
 from avatar_model.pipeline import steps_to_evaluations
+from train.data.packed import PackedSet
 from train.evaluation.sweep import best, plot, sweep, sweep_upscaler
-from train.packed import PackedSet
 
 
 def entry(steps, scale, psnr):

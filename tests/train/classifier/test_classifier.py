@@ -1,0 +1,200 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from avatar_model.attributes import NAMES, OFFSETS, SIZES
+from avatar_model.classifier import AttributeClassifier, AvatarClassifier
+from avatar_model.images import to_model
+from train.classifier import __main__ as command
+from train.classifier import training as trainer
+from train.data.rejects import DatasetError
+
+EYE, GLASSES, HAIR = (NAMES.index(name) for name in ("eye_color", "glasses", "hair"))
+
+
+class TestAugment:
+    def pictures(self, count=400):
+        x = torch.full((count, 4, 16, 16), -1.0)
+        x[:, 0, 4:12, 4:12] = 1.0  # a red square on transparent ground
+        x[:, 3, 4:12, 4:12] = 1.0
+        return x
+
+    def test_most_pictures_stay_in_place_and_none_moves_far(self):
+        x = self.pictures()
+        out = trainer.augment(x, torch.Generator().manual_seed(0))
+        places = torch.arange(16.0)
+        mass = (out[:, 3] + 1).clamp(min=0.5) - 0.5
+        centre = (mass.sum(dim=1) * places).sum(dim=1) / mass.sum(dim=(1, 2))
+        moved = centre - 7.5
+        assert (moved.abs() < 0.3).float().mean() > 0.6
+        assert moved.abs().max() < 2.3 and (moved.abs() > 0.7).float().mean() > 0.05
+
+    def test_colours_stay(self):
+        x = self.pictures()
+        out = trainer.augment(x, torch.Generator().manual_seed(0))
+        inside = out[:, :, 7:9, 7:9].mean(dim=(2, 3))
+        assert (inside - torch.tensor([1.0, -1, -1, 1])).abs().max() < 0.05
+
+    def test_the_seed_decides(self):
+        a, b = (trainer.augment(self.pictures(9), torch.Generator().manual_seed(3)) for _ in "ab")
+        assert torch.equal(a, b) and not torch.equal(a, self.pictures(9))
+        assert a.abs().max() <= 1
+
+
+class TestFindHidden:
+    """Synthetic readings, so that what is hidden is known."""
+
+    def world(self, count=600, seed=0):
+        rng = np.random.default_rng(seed)
+        truth = np.stack([rng.integers(0, size, count) for size in SIZES], axis=1)
+        return truth, rng.random(truth.shape) < 0.97, rng
+
+    def test_nothing_is_found_where_nothing_is_hidden(self):
+        for seed in range(3):
+            truth, right, _ = self.world(seed=seed)
+            assert trainer.find_hidden(truth, right) == {}
+
+    def test_eyes_behind_two_kinds_of_glasses(self):
+        truth, right, rng = self.world()
+        covered = np.isin(truth[:, GLASSES], [3, 8])
+        right[covered, EYE] = rng.random(covered.sum()) < 1 / 5
+        assert trainer.find_hidden(truth, right) == {"eye_color": {"glasses": (3, 8)}}
+
+    def test_worse_is_not_hidden(self):
+        truth, right, rng = self.world()
+        covered = truth[:, GLASSES] == 3
+        right[covered, EYE] = rng.random(covered.sum()) < 0.8
+        assert trainer.find_hidden(truth, right) == {}
+
+    def test_ten_images_are_needed(self):
+        truth, right, _ = self.world()
+        truth[:, HAIR] = np.arange(len(truth)) % 60 + 2
+        truth[:9, HAIR], truth[9:19, HAIR] = 0, 1
+        right[:19, EYE] = False
+        assert trainer.find_hidden(truth, right) == {"eye_color": {"hair": (1,)}}
+
+    def test_an_attribute_that_cannot_be_read_at_all_is_hidden_by_nothing(self):
+        truth, right, rng = self.world()
+        right[:, HAIR] = rng.random(len(truth)) < 1 / 111
+        assert trainer.find_hidden(truth, right) == {}
+
+
+def test_accuracy_is_measured_where_visible():
+    right, visible = np.zeros((2, 4, 18), dtype=bool)
+    right[0] = visible[0] = True
+    right[:3, EYE], visible[:, EYE] = True, False
+    found = trainer.accuracies(right, visible)
+    assert found["hair"] == 1 and found["eye_color"] == 0.75  # nowhere visible: over all
+
+
+def test_calibration_error():
+    sure = np.repeat([0.55, 0.95], 100)
+    honest = np.concatenate([np.arange(100) < 55, np.arange(100) < 95])
+    assert trainer.calibration_error(trainer.reliability(sure, honest)) == pytest.approx(0)
+    table = trainer.reliability(sure, np.arange(200) < 55)  # right 55 times of 100, then never
+    assert [row[0] for row in table] == [100, 100]
+    assert trainer.calibration_error(table) == pytest.approx(0.95 / 2)
+
+
+def test_calibrating_finds_the_temperature(drawn):
+    """Confidence that was multiplied by 3 is divided by it again, and no reading changes."""
+    torch.manual_seed(0)
+    network = AttributeClassifier(16, channels=(8, 8, 8), width=16).eval()
+    torch.nn.init.normal_(network.head.weight, std=0.5)
+    classifier = AvatarClassifier(network, drawn.vocabulary)
+    probabilities = classifier(drawn.images).probabilities
+    rng = np.random.default_rng(0)
+    labels = np.stack(
+        [
+            [rng.choice(n, p=row / row.sum()) for row in probabilities[:, o : o + n].astype(float)]
+            for o, n in zip(OFFSETS, SIZES, strict=True)
+        ],
+        axis=1,
+    )
+    before = classifier(drawn.images).values
+    with torch.no_grad():
+        network.head.weight *= 3
+        network.head.bias *= 3
+    data = type(drawn)(drawn.images, labels.astype(np.uint8), drawn.ids, drawn.vocabulary)
+    found = trainer.calibrate(classifier, data)
+    assert set(found) == set(NAMES)
+    assert 2.2 < np.median(list(found.values())) < 3.8
+    assert (classifier(drawn.images).values == before).all()
+
+
+def test_it_learns_what_it_is_shown(drawn):
+    network = trainer.train_network(drawn, epochs=60, minutes=None, seed=0, device="cpu")
+    rows = drawn.split("train")
+    column = NAMES.index("face_color")
+    with torch.no_grad():
+        logits = network(to_model(drawn.images[rows]))
+    part = logits[:, OFFSETS[column] : OFFSETS[column] + SIZES[column]]
+    assert (part.argmax(dim=1).numpy() == drawn.attributes[rows, column]).mean() > 0.9
+
+
+def test_the_same_seed_gives_the_same_weights(drawn):
+    a, b, c = (
+        trainer.train_network(drawn, epochs=1, minutes=None, seed=seed, device="cpu").state_dict()
+        for seed in (1, 1, 2)
+    )
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not torch.equal(a["head.weight"], c["head.weight"])
+
+
+def test_a_time_limit_ends_the_run():
+    steps = list(trainer._progress(1000, minutes=1e-9))
+    assert steps == []
+    shares = [done for _, done in trainer._progress(4, minutes=None)]
+    assert shares == [0.125, 0.375, 0.625, 0.875]
+
+
+def test_too_little_data_is_refused(drawn):
+    with pytest.raises(DatasetError, match="is too small: of 5 images, 5 are trained on and 0"):
+        trainer.train(drawn.take(drawn.split("train")[:5]), "five")
+
+
+def test_the_command_writes_a_folder_that_loads(cache, tmp_path, monkeypatch, drawn, capsys):
+    monkeypatch.setenv("AVATAR_CACHE", str(cache))
+    command.main("drawn:64", tmp_path / "out", epochs=1, image_size=16, crop=420)
+    printed = capsys.readouterr().out
+    assert "| hair |" in printed and "mean confidence" in printed
+    loaded = AvatarClassifier.from_pretrained(tmp_path / "out", device="cpu")
+    assert set(loaded.accuracy) == set(NAMES) and loaded.vocabulary == drawn.vocabulary
+    assert loaded.crop == 420
+    assert loaded.training["train_images"] == len(drawn.split("train"))
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "centre 420 x 420" in text
+    assert "drawn:64" in text and "Google" not in text  # no licence is claimed for other data
+
+
+def test_bad_input_gives_one_line(cache, tmp_path):
+    command = [sys.executable, "-m", "train.classifier", "--data", "nowhere"]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "AVATAR_CACHE": str(cache)},
+    )
+    assert done.returncode == 1 and not (tmp_path / "out").exists()
+    assert done.stderr.startswith("error: there is no file or folder nowhere")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"epochs": 0}, "epochs and minutes must be greater than 0"),
+        ({"minutes": -1.0}, "epochs and minutes must be greater than 0"),
+        ({"crop": 0}, "crop must be a whole number from 1 to 500, not 0"),
+        ({"image_size": 20}, "image_size must be a multiple of 8, not 20"),
+    ],
+)
+def test_bad_flags_are_named(cache, tmp_path, monkeypatch, flags, message):
+    monkeypatch.setenv("AVATAR_CACHE", str(cache))
+    with pytest.raises(ValueError, match=message):
+        command.main("drawn:4", tmp_path / "out", **flags)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,118 @@
+import dataclasses
+from itertools import pairwise
+
+import pytest
+import torch
+
+from avatar_model import AvatarPipeline
+from avatar_model.network import AvatarNetwork
+from tests.tiny import TINY_MODEL, random_network
+from train import presets
+from train.command import parse_run
+from train.data.packed import open_dataset
+from train.loop.config import TrainConfig
+from train.loop.learning_rate import LearningRate
+from train.loop.low_res import open_low_res
+from train.loop.trainer import Trainer
+
+BLOG_PARAMETERS = 76_464_439
+
+
+def parameters(config):
+    with torch.device("meta"):
+        return AvatarNetwork(config.model).num_parameters()
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_every_preset_trains(name, cache, tmp_path):
+    """Its own network, but for the width, on small pictures: what a preset changes is exercised."""
+    preset = presets.load(name)
+    model = dataclasses.replace(
+        preset.model,
+        low_res_size=preset.model.low_res_size and 16,
+        image_size=16 * preset.model.patch_size if preset.model.is_upscaler else 16,
+        channels=tuple(c // 8 for c in preset.model.channels),
+        num_heads=min(preset.model.num_heads, 2),
+    )
+    config = dataclasses.replace(
+        preset,
+        data="drawn:64",
+        run=tmp_path,
+        steps=6,
+        batch_size=4,
+        num_inference_steps=2,
+        device="cpu",
+        model=model,
+    )
+    data = open_dataset("drawn:64", model.image_size, cache, model.crop)
+    low_res = None
+    if model.is_upscaler:
+        base = dataclasses.replace(TINY_MODEL, crop=model.crop)
+        pipeline = AvatarPipeline(random_network(base), data.vocabulary)
+        low_res = open_low_res(pipeline, "drawn:64", data)
+    checkpoint = Trainer(config, data, low_res=low_res).train()
+    assert checkpoint.name == "step-00000006"
+
+
+def test_the_blogs_network_is_within_5_percent_of_its_size():
+    assert parameters(presets.load("blog-7-final")) == pytest.approx(BLOG_PARAMETERS, rel=0.05)
+
+
+def test_the_blogs_presets_tell_its_story_one_change_at_a_time():
+    def model(number):
+        (name,) = (n for n in presets.names() if n.startswith(f"blog-{number}-"))
+        return presets.load(name).model.to_dict()
+
+    def changed(a, b):
+        return {key for key in a if a[key] != b[key]}
+
+    assert changed(model(1), model(2)) == {"pixel_range"}
+    assert changed(model(2), model(3)) == {"tau_encoding"}
+    assert changed(model(3), model(4)) == {"tau_encoding"}
+    assert changed(model(4), model(5)) == {"tau_projections"}
+    assert changed(model(4), model(6)) == {"num_heads"}
+    assert changed(model(4), model(7)) == {"num_heads", "tau_projections"}
+
+
+def test_a_flag_overrides_a_preset():
+    config = parse_run(["--preset", "blog-4-binary-attributes", "--batch-size=32", "--run=r"])
+    assert (config.batch_size, config.optimizer) == (32, "adam")
+    assert config.model.schedule_options["num_steps"] == 300
+    assert parse_run([]) == presets.load("default")
+
+
+def test_help_lists_every_preset_in_one_line(capsys):
+    with pytest.raises(SystemExit):
+        parse_run(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    for name in presets.names():
+        assert any(name in line and presets.summary(name) in line for line in lines)
+
+
+def rates(schedule, steps=100, **options):
+    config = TrainConfig(steps=steps, warmup_steps=10, lr_schedule=schedule, **options)
+    rate = LearningRate(config)
+    return [rate.factor(step) for step in range(steps + 1)]
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "constant", "step", "plateau"])
+def test_every_schedule_warms_up_and_never_rises_afterwards(schedule):
+    factors = rates(schedule, lr_step_size=40)
+    assert factors[0] < 0.11 and max(factors) <= 1
+    assert all(a >= b for a, b in pairwise(factors[10:]))
+
+
+def test_the_ends_of_the_schedules():
+    assert rates("linear")[100] == 0
+    assert rates("cosine")[100] == pytest.approx(0)
+    assert rates("cosine")[50] == pytest.approx(0.5)
+    assert rates("constant")[100] == 1
+    assert rates("step", lr_step_size=40)[39:41] == [1, 0.5]
+    assert rates("step", lr_step_size=40)[100] == 0.25
+
+
+def test_a_plateau_cuts_the_rate_once_per_patience():
+    rate = LearningRate(TrainConfig(lr_schedule="plateau", plateau_patience=3, warmup_steps=0))
+    cuts = [rate.observe(loss) for loss in (1.0, 0.5, 0.499, 0.6, 0.5, 0.4, 0.4, 0.4, 0.4)]
+    assert cuts == [False, False, False, False, True, False, False, False, True]
+    assert rate.factor(5) == 0.25

@@ -1,0 +1,1 @@
+"""The trainer of the avatar model: a file for every command, a folder for every subject below."""

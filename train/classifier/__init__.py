@@ -1,0 +1,1 @@
+"""The classifier that judges avatars: its training, its calibration, its card."""

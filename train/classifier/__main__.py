@@ -1,0 +1,65 @@
+"""Train the classifier that reads the 18 attributes from an avatar.
+
+    python -m train.classifier --data ~/cartoonset10k.tgz --out assets/classifier
+
+It learns from the train split of real images alone and has never seen a drawn avatar, nor any part
+of the network that draws: an independent judge of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from avatar_model.arguments import whole
+from avatar_model.checkpoint import write_atomically
+from avatar_model.classifier import AttributeClassifier
+from avatar_model.device import choose_device
+from avatar_model.images import DEFAULT_CROP, SOURCE_SIZE
+from train.classifier.card import card
+from train.classifier.training import train
+from train.command import command
+from train.data.packed import open_dataset
+
+
+def main(
+    data: str = "cartoonset10k",
+    out: Path = Path("assets/classifier"),
+    epochs: float = 18,
+    minutes: float | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    image_size: int = 64,
+    crop: int = DEFAULT_CROP,
+) -> None:
+    """Train the classifier and write its folder.
+
+    Args:
+        data: as for train/run.py.
+        out: folder for config.json, model.safetensors and README.md.
+        epochs: passes over the train split.
+        minutes: stop earlier, after so many minutes of training.
+        seed: of the weights, the order of images and the augmentation.
+        device: cpu, cuda or cuda:1; by default a GPU if there is one.
+        image_size: side of the pictures it will read, a multiple of 8.
+        crop: side of the centre square of a 500x500 picture that it will read; it can judge models
+            that draw as much or more.
+    """
+    if not epochs > 0 or (minutes is not None and not minutes > 0):
+        raise ValueError("epochs and minutes must be greater than 0")
+    # A device that is not here, or a size it cannot read, is refused before anything is packed.
+    where = choose_device(device)
+    AttributeClassifier(image_size)
+    crop = whole("crop", crop, 1, SOURCE_SIZE)
+    dataset = open_dataset(data, image_size, crop=crop)
+    classifier, table = train(dataset, data, epochs, minutes, seed, where)
+    classifier.save_pretrained(out)
+    text = card(classifier, table)
+    write_atomically(out / "README.md", text)
+    print(text[text.index("## Measured") : text.index("## Limits")])
+    print(f"wrote {out} after {classifier.training['minutes']} minutes of training")
+
+
+cli = command(main, __doc__)
+
+if __name__ == "__main__":
+    cli()

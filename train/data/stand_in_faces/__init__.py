@@ -1,0 +1,1 @@
+"""Rendered faces with Cartoon Set's files and attributes: a stand-in that needs no download."""

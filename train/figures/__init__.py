@@ -1,0 +1,1 @@
+"""Pictures for people: pairs, GIFs, film strips, curves."""

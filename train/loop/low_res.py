@@ -1,0 +1,121 @@
+"""The small pictures that an upscaler is trained to draw larger, and the base that drew them.
+
+In use its input is *drawn* by a base, with a base's errors, so it is trained on what that base
+draws for the training images, and on a share of true small pictures (cascaded diffusion, Ho et al.,
+arXiv 2106.15282, section 4). A base draws every picture once, into the cache of packed data sets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from avatar_model import AvatarPipeline
+from avatar_model.attributes import NAMES
+from avatar_model.checkpoint import check_upscaler, fingerprint
+from train.data.packed import HELD_OUT, SPLITS, PackedSet, check_space, open_dataset
+from train.data.rejects import DatasetError, temporary_beside
+from train.evaluation.generate import generate_batches
+from train.loop.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class LowRes:
+    """Two small pictures for every row of a data set.
+
+    Attributes:
+        base: the model of one stage that drew them; it goes into every checkpoint.
+        true: uint8 [N, h, w, 4], premultiplied RGBA, of the data set.
+        drawn: the same of the base, for the same attributes.
+    """
+
+    base: AvatarPipeline
+    true: np.ndarray
+    drawn: np.ndarray
+
+
+def load_base(name: str, device: str | torch.device | None = None) -> AvatarPipeline:
+    """The first stage of a checkpoint, a folder or a Hub repository.
+
+    Raises:
+        CheckpointError: it cannot be loaded.
+        ValueError: it has seen images that are held out today.
+    """
+    base = AvatarPipeline.from_pretrained(name, device=device, upscaler=False)
+    if base.training.get("held_out") != HELD_OUT:
+        raise ValueError(
+            f"base: {name} was trained with other images held out than this run ({HELD_OUT}), so "
+            "nobody could tell how good the result is"
+        )
+    return base
+
+
+def follow_base(config: TrainConfig, base: AvatarPipeline) -> TrainConfig:
+    """The run with the crop and the pixel range of its base.
+
+    Raises:
+        ValueError: its pictures have another size than the model starts from.
+    """
+    theirs = base.network.config
+    model = replace(config.model, crop=theirs.crop, pixel_range=theirs.pixel_range)
+    try:
+        check_upscaler(model, theirs)
+    except ValueError as error:
+        raise ValueError(f"the model does not fit the base {config.base}: {error}") from None
+    return replace(config, model=model)
+
+
+def open_low_res(base: AvatarPipeline, source: str, data: PackedSet) -> LowRes:
+    """The small pictures of ``data``, drawn now unless this base has drawn them before.
+
+    Args:
+        source: of ``data``, as for ``open_dataset``.
+        data: the large pictures, with the crop of the base.
+
+    Raises:
+        DatasetError: no room for them, or ``data`` has other labels than the base.
+    """
+    config = base.network.config
+    for name in NAMES:
+        if base.vocabulary.labels[name] != data.vocabulary.labels[name]:
+            raise DatasetError(f"the base was trained on other values of {name} than {source} has")
+    small = open_dataset(source, config.image_size, data.folder.parent, config.crop)
+    if small.ids != data.ids:
+        raise DatasetError(f"{source} has changed while it was packed; start again")
+    settings = [fingerprint(base.network), base.defaults]
+    key = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
+    path = small.folder.with_name(f"{small.folder.name}-drawn-{key}.npy")
+    if not path.exists():
+        try:
+            _draw(path, base, small)
+        except OSError as error:
+            raise DatasetError(f"cannot keep the base's pictures in {path}: {error}") from error
+    return LowRes(base, small.images, np.load(path, mmap_mode="r"))
+
+
+def _draw(path: Path, base: AvatarPipeline, data: PackedSet) -> None:
+    """Generate one picture per row into an array file, moved into place when it is whole.
+
+    Rows that are in no split have a value that nothing was trained on, and stay empty.
+    """
+    check_space(path.parent, data.images.nbytes)
+    building = temporary_beside(path)
+    used = np.sort(np.concatenate([data.split(name) for name in SPLITS]))
+    try:
+        images = np.lib.format.open_memmap(building, "w+", np.uint8, data.images.shape)
+        with tqdm(total=len(used), desc="drawing small pictures", unit=" images") as bar:
+            done = 0
+            for drawn, _ in generate_batches(base, data.attributes[used]):
+                images[used[done : done + len(drawn)]] = drawn
+                done += len(drawn)
+                bar.update(len(drawn))
+        images.flush()
+        building.rename(path)
+    finally:
+        building.unlink(missing_ok=True)

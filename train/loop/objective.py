@@ -1,0 +1,96 @@
+"""The mathematics of a training step: noise an image, predict, compare."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from avatar_model.denoiser import Denoiser
+from avatar_model.tau import drop_conditions
+from train.loop.config import TrainConfig
+
+
+class Randomness(NamedTuple):
+    """Everything random about a batch; a slice of it belongs to the same slice of the images.
+
+    Attributes:
+        t: [B], times.
+        eps: [B, 4, H, W], the noise.
+        one_hot: [B, 217], the attributes after condition dropout.
+        is_true: of an upscaler, bool [B]: whose small picture is the true one, not the drawn one.
+    """
+
+    t: Tensor
+    eps: Tensor
+    one_hot: Tensor
+    is_true: Tensor | None = None
+
+    def rows(self, rows: slice) -> Randomness:
+        """The part that belongs to some of the images."""
+        return Randomness(*(None if value is None else value[rows] for value in self))
+
+
+def make_noise(
+    one_hot: Tensor,
+    image_size: int,
+    generator: torch.Generator,
+    terminal_share: float,
+    condition_dropout: float,
+) -> Randomness:
+    """Times, noise and condition dropout for a batch.
+
+    All 18 attributes determine the image, so the estimate from pure noise is already the answer
+    and decides how a sample looks; ``terminal_share`` of the batch is spent there.
+
+    Args:
+        one_hot: attributes of the batch, [B, 217], on the generator's device.
+        generator: the source of all randomness, so that a step can be repeated.
+    """
+    batch, device = len(one_hot), one_hot.device
+    t = torch.rand(batch, generator=generator, device=device)
+    terminal = torch.rand(batch, generator=generator, device=device) < terminal_share
+    shape = (batch, 4, image_size, image_size)
+    eps = torch.randn(shape, generator=generator, device=device)
+    return Randomness(
+        torch.where(terminal, torch.ones_like(t), t),
+        eps,
+        drop_conditions(one_hot, condition_dropout, generator),
+    )
+
+
+def make_randomness(config: TrainConfig, one_hot: Tensor, generator: torch.Generator) -> Randomness:
+    """Everything random about a batch of this run; ``one_hot`` and ``generator`` as above."""
+    model = config.model
+    draw = make_noise(
+        one_hot, model.image_size, generator, config.terminal_share, config.condition_dropout
+    )
+    if not model.is_upscaler:
+        return draw
+    lots = torch.rand(len(one_hot), generator=generator, device=one_hot.device)
+    return draw._replace(is_true=lots < config.true_share)
+
+
+def low_res_input(draw: Randomness, true: Tensor, drawn: Tensor) -> Tensor:
+    """The small pictures [B, 4, h, w] as the upscaler gets them: true ones or drawn ones."""
+    return torch.where(draw.is_true[:, None, None, None], true, drawn)
+
+
+def diffusion_loss(
+    denoiser: Denoiser, x0: Tensor, draw: Randomness, low_res: Tensor | None = None
+) -> Tensor:
+    """Squared error of the network's prediction (Ho et al., arXiv 2006.11239, eq. 14).
+
+    Args:
+        denoiser: around a network that takes attributes as [B, 217].
+        x0: images [B, 4, H, W] in the denoiser's pixel range.
+        low_res: of an upscaler, from ``low_res_input``.
+
+    Returns:
+        [B], the mean over the pixels of each image.
+    """
+    condition = (draw.one_hot,) if low_res is None else (draw.one_hot, low_res)
+    output = denoiser.predict(denoiser.noised(x0, draw.eps, draw.t), draw.t, *condition)
+    error = output.float() - denoiser.target(x0, draw.eps, draw.t)
+    return error.square().mean((1, 2, 3))

@@ -1,0 +1,1 @@
+"""A data set of generated avatars, rendered to files in Cartoon Set's layout."""
