@@ -1,7 +1,8 @@
-"""A conditional diffusion model that draws cartoon avatars from 18 attributes."""
+"""A conditional diffusion model that generates cartoon avatars from 18 attributes."""
 
 from .attributes import ANY, ATTRIBUTES, Attribute, Vocabulary, VocabularyError
-from .checkpoint import CheckpointError, UpscalerError
+from .checkpoint import UpscalerError
+from .checkpoint_files import CheckpointError
 from .classifier import AvatarClassifier
 from .config import ModelConfig
 from .pipeline import AvatarOutput, AvatarPipeline

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from .arguments import choice, whole
+from .arguments import one_of, whole
 from .contact_sheet import colour, common_size, enlarge
 
 FORMATS = ("gif", "webp")
@@ -58,57 +59,44 @@ def animate(
         ValueError: an argument out of range; the message names it.
     """
     common_size("frames", frames)
-    choice("format", format, FORMATS)
+    one_of("format", format, FORMATS)
     scale = whole("scale", scale, 1, 64)
     if not isinstance(milliseconds, Sequence) or isinstance(milliseconds, str):
         milliseconds = [milliseconds] * len(frames)
     if len(milliseconds) != len(frames):
         raise ValueError(f"{len(milliseconds)} milliseconds for {len(frames)} frames")
     shown = [whole("milliseconds", m, 20, 60_000) for m in milliseconds]
-    frames = [frame.convert("RGBA") for frame in frames]
+    pictures = [frame.convert("RGBA") for frame in frames]
     if background is not None:
-        paper = Image.new("RGBA", frames[0].size, colour(background))
-        frames = [Image.alpha_composite(paper, frame) for frame in frames]
+        paper = Image.new("RGBA", pictures[0].size, colour(background))
+        pictures = [Image.alpha_composite(paper, picture) for picture in pictures]
+    options: dict[str, Any] = {"quality": 80, "method": 2}
     if format == "gif":
-        frames = _with_palettes(np.stack(frames), shared_palette)
-    frames = [enlarge(frame, scale) for frame in frames]
+        pictures = _with_palettes(np.stack([np.asarray(p) for p in pictures]), shared_palette)
+        options = _gif_options(pictures)
+        shown = [round(m, -1) for m in shown]
+    elif lossless:
+        options = {"lossless": True}
+    pictures = [enlarge(picture, scale) for picture in pictures]
     if ping_pong:
-        frames, shown = frames + frames[-2:0:-1], shown + shown[-2:0:-1]
-    return _gif(frames, shown) if format == "gif" else _webp(frames, shown, lossless)
-
-
-def _webp(frames: list[Image.Image], milliseconds: list[int], lossless: bool) -> bytes:
+        pictures, shown = pictures + pictures[-2:0:-1], shown + shown[-2:0:-1]
     file = io.BytesIO()
-    frames[0].save(
-        file,
-        "WEBP",
-        save_all=True,
-        append_images=frames[1:],
-        duration=milliseconds,
-        loop=0,
-        **({"lossless": True} if lossless else {"quality": 80, "method": 2}),
-    )
+    first, *others = pictures
+    first.save(file, format, save_all=True, append_images=others, duration=shown, loop=0, **options)
     return file.getvalue()
 
 
-def _gif(frames: list[Image.Image], milliseconds: list[int]) -> bytes:
-    file = io.BytesIO()
-    transparent = any(frame.getextrema()[1] == _TRANSPARENT for frame in frames)
-    palettes = {bytes(frame.getpalette()) for frame in frames}
-    frames[0].save(
-        file,
-        "GIF",
-        save_all=True,
-        append_images=frames[1:],
-        duration=[round(m, -1) for m in milliseconds],
-        loop=0,
-        optimize=False,  # it would reorder the palettes
+def _gif_options(frames: list[Image.Image]) -> dict[str, Any]:
+    """How Pillow is to write frames of mode P."""
+    options: dict[str, Any] = {"optimize": False}  # it would reorder the palettes
+    palettes = {bytes(frame.getpalette() or ()) for frame in frames}
+    if len(palettes) == 1:
         # Without this Pillow writes the one palette again with every frame, 768 bytes.
-        palette=palettes.pop() if len(palettes) == 1 else None,
+        options["palette"] = palettes.pop()
+    if any(_TRANSPARENT in np.asarray(frame) for frame in frames):
         # A transparent pixel shows what was there before, unless that is wiped away first.
-        **({"disposal": 2, "transparency": _TRANSPARENT} if transparent else {}),
-    )
-    return file.getvalue()
+        options |= {"disposal": 2, "transparency": _TRANSPARENT}
+    return options
 
 
 def _with_palettes(frames: np.ndarray, shared: bool) -> list[Image.Image]:
@@ -140,7 +128,7 @@ def _with_palette(rgba: np.ndarray) -> Image.Image:
             reduced = all_of_them.quantize(palette=reduced, dither=Image.Dither.NONE)
         found = np.asarray(reduced)[0]
         indices[there] = found
-        palette[: 3 * _TRANSPARENT] = (reduced.getpalette() + palette)[: 3 * _TRANSPARENT]
+        palette[: 3 * _TRANSPARENT] = ((reduced.getpalette() or []) + palette)[: 3 * _TRANSPARENT]
         packed = colours[0].astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
         _, first, counts = np.unique(packed, return_index=True, return_counts=True)
         commonest = first[counts.argmax()]  # a pixel

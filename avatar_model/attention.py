@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -23,8 +24,8 @@ class SelfAttention(nn.Module):
         self.out = zero_init(nn.Linear(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.qkv(to_pixels(self.norm(x))).chunk(3, dim=-1)  # each [B, HW, C]
-        return x + to_map(self.out(attend(q, k, v, self.num_heads)), x)
+        q, k, v = self.qkv(flatten_map(self.norm(x))).chunk(3, dim=-1)  # each [B, HW, C]
+        return x + unflatten_map(self.out(attend(q, k, v, self.num_heads)), x)
 
 
 class CrossAttention(nn.Module):
@@ -48,22 +49,22 @@ class CrossAttention(nn.Module):
 
     def forward(self, x: Tensor, keys_values: Tensor) -> Tensor:
         """Args: x: [B, C, H, W]; keys_values: [B, 18, 2 C], ``kv`` of Tau's tokens."""
-        q = self.q(to_pixels(self.norm(x)))  # [B, HW, C]
+        q = self.q(flatten_map(self.norm(x)))  # [B, HW, C]
         k, v = keys_values.chunk(2, dim=-1)  # each [B, 18, C]
-        return x + to_map(self.out(attend(q, k, v, self.num_heads)), x)
+        return x + unflatten_map(self.out(attend(q, k, v, self.num_heads)), x)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, num_heads: int) -> Tensor:
     """Multi-head scaled dot-product attention: q [B, N, C], k and v [B, M, C] -> [B, N, C]."""
-    q, k, v = (x.unflatten(-1, (num_heads, -1)).transpose(1, 2) for x in (q, k, v))
+    q, k, v = (torch.unflatten(x, -1, (num_heads, -1)).transpose(1, 2) for x in (q, k, v))
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 
 
-def to_pixels(x: Tensor) -> Tensor:
+def flatten_map(x: Tensor) -> Tensor:
     """[B, C, H, W] -> [B, HW, C]; a view when x is channels_last."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
-def to_map(pixels: Tensor, like: Tensor) -> Tensor:
+def unflatten_map(pixels: Tensor, like: Tensor) -> Tensor:
     """[B, HW, C] -> [B, C, H, W] with the H and W of ``like``, channels_last."""
-    return pixels.unflatten(1, like.shape[-2:]).permute(0, 3, 1, 2)
+    return torch.unflatten(pixels, 1, like.shape[-2:]).permute(0, 3, 1, 2)

@@ -118,7 +118,7 @@ class Vocabulary:
     Attributes:
         labels: per attribute name, one readable label per value, unique within the attribute.
         counts: per attribute name, how often each value occurred in training; a value with count 0
-            is neither offered nor drawn nor accepted, because the model has never seen it.
+            is neither offered nor sampled nor accepted, because the model has never seen it.
     """
 
     labels: dict[str, tuple[str, ...]]
@@ -127,13 +127,12 @@ class Vocabulary:
     def __post_init__(self) -> None:
         for a in ATTRIBUTES:
             labels, counts = self.labels.get(a.name, ()), self.counts.get(a.name, ())
-            for what, given in (("labels", labels), ("counts", counts)):
-                if len(given) != a.num_values:
+            for what, found in (("labels", len(labels)), ("counts", len(counts))):
+                if found != a.num_values:
                     raise VocabularyError(
-                        f"{a.name} has {len(given)} {what}; it needs {a.num_values}, one per value"
+                        f"{a.name} has {found} {what}; it needs {a.num_values}, one per value"
                     )
-            folded = {label.casefold() for label in (*labels, ANY_LABEL)}
-            if len(folded) != len(labels) + 1:
+            if len({label.casefold() for label in (*labels, ANY_LABEL)}) != len(labels) + 1:
                 raise VocabularyError(f"{a.name}: labels must be unique and not {ANY_LABEL!r}")
             if min(counts) < 0 or sum(counts) == 0:
                 raise VocabularyError(f"{a.name}: counts must be >= 0 and not all 0")
@@ -159,15 +158,13 @@ class Vocabulary:
             attribute(name)
         labels, seen = {}, {}
         for a in ATTRIBUTES:
-            given = options.get(a.name) or [
-                f"{a.name.replace('_', ' ')} {i}" for i in range(a.num_values)
-            ]
-            given = [str(label) for label in given]
+            numbered = (f"{a.name.replace('_', ' ')} {i}" for i in range(a.num_values))
+            names = [str(label) for label in options.get(a.name) or numbered]
             # Labels are found whatever their case, and none may hide "Any".
-            folded = [label.casefold() for label in (*given, ANY_LABEL)]
+            folded = [label.casefold() for label in (*names, ANY_LABEL)]
             labels[a.name] = tuple(
                 label if folded.count(label.casefold()) == 1 else f"{label} ({i})"
-                for i, label in enumerate(given)
+                for i, label in enumerate(names)
             )
             seen[a.name] = tuple(int(n) for n in (counts or {}).get(a.name, (1,) * a.num_values))
         return cls(labels, seen)
@@ -184,8 +181,7 @@ class Vocabulary:
         """The inverse of :meth:`to_dict`; VocabularyError names what does not fit."""
         for name in data:
             attribute(name)
-        missing = [name for name in NAMES if name not in data]
-        if missing:
+        if missing := [name for name in NAMES if name not in data]:
             raise VocabularyError(f"the vocabulary lacks {', '.join(missing)}")
         return cls(
             {name: tuple(entry["labels"]) for name, entry in data.items()},
@@ -194,14 +190,8 @@ class Vocabulary:
 
     def offered(self, name: str) -> list[tuple[str, int]]:
         """(label, value) of every value that occurred in training, in value order."""
-        attribute(name)
-        return [
-            (label, value)
-            for value, (label, count) in enumerate(
-                zip(self.labels[name], self.counts[name], strict=True)
-            )
-            if count
-        ]
+        counts = self.counts[attribute(name).name]
+        return [(self.labels[name][value], value) for value, count in enumerate(counts) if count]
 
     def label(self, name: str, value: int) -> str:
         """What ``value`` is called; ``Any`` for ``ANY``."""
@@ -218,24 +208,10 @@ class Vocabulary:
                 that the model never saw in training.
         """
         a = attribute(name)
-        if value is None or value == ANY_LABEL:
-            return ANY
         if isinstance(value, str):
-            by_label = {label.casefold(): i for i, label in enumerate(self.labels[name])}
-            text = value.strip().casefold()
-            if text == ANY_LABEL.casefold():
-                return ANY
-            if text in by_label:
-                number = by_label[text]
-            elif re.fullmatch(r"-?[0-9]{1,9}", text):
-                number = int(text)
-            else:
-                known = [label for label, _ in self.offered(name)]
-                near = did_you_mean(value[:80], known) if len(known) <= 15 else ""
-                if not near:
-                    close = difflib.get_close_matches(value[:80], known, n=3, cutoff=0.4)
-                    near = f"; the nearest are {', '.join(map(repr, close))}" if close else ""
-                raise VocabularyError(f"{name} has no value {value[:80]!r}{near}")
+            number = self._parse_text(name, value)
+        elif value is None:
+            number = ANY
         elif isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
             raise VocabularyError(f"{name} must be a number, a label or 'Any', not {value!r:.80}")
         elif not float(value).is_integer():
@@ -255,6 +231,23 @@ class Vocabulary:
                 f"training data; it knows {seen}"
             )
         return number
+
+    def _parse_text(self, name: str, value: str) -> int:
+        """A label, "Any", or a number, which may be out of range."""
+        text = value.strip().casefold()
+        if text == ANY_LABEL.casefold():
+            return ANY
+        by_label = {label.casefold(): i for i, label in enumerate(self.labels[name])}
+        if text in by_label:
+            return by_label[text]
+        if re.fullmatch(r"-?[0-9]{1,9}", text):
+            return int(text)
+        known = [label for label, _ in self.offered(name)]
+        hint = did_you_mean(value[:80], known) if len(known) <= 15 else ""
+        if not hint:
+            near = difflib.get_close_matches(value[:80], known, n=3, cutoff=0.4)
+            hint = f"; the nearest are {', '.join(map(repr, near))}" if near else ""
+        raise VocabularyError(f"{name} has no value {value[:80]!r}{hint}")
 
     def parse(self, values: Mapping[str, Any]) -> dict[str, int]:
         """All 18 attributes of a request; those not named are ``ANY``.
@@ -276,7 +269,7 @@ class Vocabulary:
         sampled = {}
         for name in NAMES:
             cumulative = np.cumsum(self.counts[name])
-            choice = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
-            given = values.get(name, ANY)
-            sampled[name] = choice if given == ANY else int(given)
+            lot = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
+            asked = values.get(name, ANY)
+            sampled[name] = int(lot if asked == ANY else asked)
         return sampled

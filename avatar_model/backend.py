@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from .checkpoint import GRAPH_FILE, UPSCALER_FOLDER
+from .arguments import one_of
+from .checkpoint_files import GRAPH_FILE, UPSCALER_FOLDER
 from .errors import AvatarError
 from .network import AvatarNetwork
 from .onnx_unet import TOLERANCE, OnnxUNet, difference
@@ -27,37 +28,33 @@ class MissingError(BackendError):
     """Nothing is broken: the backend is an extra, and not all of it is there."""
 
 
-def choose(name: str, network: AvatarNetwork, graph: bytes | None) -> tuple[str, Step]:
-    """What to evaluate the UNet of ``network`` with.
+def choose_backend(name: str, network: AvatarNetwork, graph: bytes | None) -> tuple[str, Step]:
+    """ "torch" or "onnx", and a function that is called like the UNet of ``network``.
 
     Args:
         name: "torch"; "onnx"; or "auto", ONNX Runtime if it can be used, else torch and a line in
             the log that says why.
-        graph: from ``onnx_graph.export_graph``, if there is one.
-
-    Returns:
-        "torch" or "onnx", and a function that is called like the UNet.
+        graph: from ``onnx_unet.export_graph``, if there is one.
 
     Raises:
         BackendError: "onnx" was asked for and cannot be used.
         ValueError: an unknown name.
     """
-    if name not in BACKENDS:
-        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, not {name!r:.80}")
+    one_of("backend", name, BACKENDS)
     if name == "torch":
         return "torch", network.unet
     try:
-        step = checked(network, graph)
+        step = checked_onnx(network, graph)
     except BackendError as error:
         if name == "onnx":
             raise
         level = logging.INFO if isinstance(error, MissingError) else logging.WARNING
         log.log(level, "Drawing with torch: %s", error)
         return "torch", network.unet
-    return "onnx", step if name == "onnx" else _OrTorch(step, network)
+    return "onnx", step if name == "onnx" else _OrTorch(step, network.unet)
 
 
-def checked(network: AvatarNetwork, graph: bytes | None) -> OnnxUNet:
+def checked_onnx(network: AvatarNetwork, graph: bytes | None) -> OnnxUNet:
     """ONNX Runtime with this graph, compared with torch; BackendError says what is wrong."""
     device = next(network.parameters()).device
     if device.type != "cpu":
@@ -73,7 +70,7 @@ def checked(network: AvatarNetwork, graph: bytes | None) -> OnnxUNet:
         worst = difference(network, step)
     except ImportError:
         raise MissingError("ONNX Runtime is not installed (pip install onnxruntime)") from None
-    except Exception as error:  # whatever it is, torch can still draw
+    except Exception as error:  # whatever it is, torch can still be used
         raise BackendError(f"{file} cannot be used: {_short(error)}") from error
     if not worst <= TOLERANCE:  # nor is NaN
         raise BackendError(f"{file} draws something else than torch, by {worst:.2g}")
@@ -83,18 +80,17 @@ def checked(network: AvatarNetwork, graph: bytes | None) -> OnnxUNet:
 class _OrTorch:
     """ONNX Runtime until it fails; from then on torch."""
 
-    def __init__(self, step: OnnxUNet, network: AvatarNetwork) -> None:
-        self._step: Step = step
-        self._network = network
+    def __init__(self, step: Step, unet: Step) -> None:
+        self._step, self._unet = step, unet
 
     def __call__(self, x: Tensor, t: Tensor, prepared: Prepared) -> Tensor:
         try:
             return self._step(x, t, prepared)
         except Exception as error:
-            if self._step is self._network.unet:
+            if self._step is self._unet:
                 raise
             log.warning("Drawing with torch from now on: %s", _short(error))
-            self._step = self._network.unet
+            self._step = self._unet
             return self._step(x, t, prepared)
 
 

@@ -13,8 +13,8 @@ M = TypeVar("M", nn.Linear, nn.Conv2d)
 
 def zero_init(layer: M) -> M:
     """Weights and bias zero, so that a residual branch starts as the identity."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
     return layer
 
 
@@ -40,6 +40,8 @@ class GroupNorm(nn.GroupNorm):
 class TimeEmbedding(nn.Module):
     """t in [0, 1] -> [B, width]: sinusoids (arXiv 1706.03762, sec. 3.5) of 1000 t, and an MLP."""
 
+    frequencies: Tensor
+
     def __init__(self, width: int, num_frequencies: int = 64) -> None:
         super().__init__()
         exponents = torch.arange(num_frequencies) / num_frequencies
@@ -50,7 +52,8 @@ class TimeEmbedding(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         angles = t[:, None] * self.frequencies  # [B, F]
-        return self.mlp(torch.cat([angles.cos(), angles.sin()], dim=1))
+        embedding: Tensor = self.mlp(torch.cat([angles.cos(), angles.sin()], dim=1))
+        return embedding
 
 
 class ResBlock(nn.Module):
@@ -75,7 +78,8 @@ class ResBlock(nn.Module):
         h = self.conv1(F.silu(self.norm1(x)))  # [B, channels, H, W]
         scale, shift = self.scale_shift(embedding)[:, :, None, None].chunk(2, dim=1)
         h = torch.addcmul(shift, self.norm2(h), 1 + scale)
-        return self.skip(x) + self.conv2(F.silu(h))
+        out: Tensor = self.skip(x) + self.conv2(F.silu(h))
+        return out
 
 
 class Downsample(nn.Sequential):

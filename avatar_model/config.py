@@ -16,10 +16,13 @@ class ModelConfig:
 
     Attributes:
         image_size: height and width in pixels.
-        crop: side of the centre square of a 500x500 Cartoon Set picture that the model draws, see
+        crop: side of the centre square of a 500x500 Cartoon Set picture that avatars show, see
             ``images.load_avatar``.
-        patch_size, channels, blocks_down, blocks_up, num_heads: see ``unet.UNet``.
+        patch_size: side of the squares of pixels that the UNet takes as one, 1 or more.
+        channels: of each level of the UNet, finest first; each level halves the resolution.
+        blocks_down, blocks_up: layers per level on the way down and up.
         self_attention, cross_attention: per level, finest first.
+        num_heads: of all attention.
         tau_width, tau_projections, tau_encoding: see ``tau.Tau``.
         canvas_channels: of Tau's canvas at the resolution of the finest level; 0 for none.
         prediction: what the network predicts: "x0", "eps" or "v" (``denoiser.Denoiser``).
@@ -75,14 +78,18 @@ class ModelConfig:
             raise ValueError("patch_size of an upscaler must be at least 2, or it enlarges nothing")
         if self.low_res_size and self.prediction != "x0":
             raise ValueError("low_res_size needs prediction 'x0': the small picture is part of it")
-        bad = [c for c in self.channels if c % self.num_heads]
-        if bad:
+        if bad := [c for c in self.channels if c % self.num_heads]:
             raise ValueError(f"channels {bad[0]} must be a multiple of num_heads {self.num_heads}")
 
     @property
     def is_upscaler(self) -> bool:
         """Whether the network makes a small picture larger."""
         return self.low_res_size > 0
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of what scales and shifts the layers of the UNet: time and pooled attributes."""
+        return 4 * self.channels[0]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -91,8 +98,22 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ModelConfig:
         """The inverse of ``to_dict``; ValueError names fields that are unknown or do not fit."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        unknown = sorted(set(data) - known)
-        if unknown:
+        if unknown := sorted(set(data) - {f.name for f in dataclasses.fields(cls)}):
             raise ValueError(f"unknown model config fields: {', '.join(unknown)}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
+        return cls(**fields)
+
+
+def check_upscaler(upscaler: ModelConfig, base: ModelConfig) -> None:
+    """ValueError unless an upscaler of this kind can go on from pictures of this base."""
+    if not upscaler.is_upscaler:
+        raise ValueError("it is no upscaler: its low_res_size is 0")
+    for theirs, ours, what in (
+        (upscaler.low_res_size, base.image_size, "pictures of {} pixels, and the base draws {}"),
+        (upscaler.crop, base.crop, "a crop of {}, and the base has {}"),
+        (upscaler.pixel_range, base.pixel_range, "a pixel_range of {}, and the base has {}"),
+    ):
+        if theirs != ours:
+            raise ValueError(f"it was made for {what.format(theirs, ours)}")

@@ -7,6 +7,7 @@ only one that knows which. The training target stands beside its inverse.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -21,10 +22,11 @@ INPUT_SCALINGS = ("unit", "wiener")
 Network = Callable[..., Tensor]
 
 
+@dataclass(eq=False, repr=False)
 class Denoiser:
     """Wraps (network, schedule, prediction type), as k-diffusion's denoisers do.
 
-    Args:
+    Attributes:
         network: called as ``network(scaled x_t, t, *condition)``.
         schedule: alpha and sigma as functions of t.
         prediction: what the network puts out. "x0", the image; "eps", the noise; "v",
@@ -37,25 +39,21 @@ class Denoiser:
         pixel_range: what black and white are in x_0.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        schedule: Schedule,
-        prediction: str = "x0",
-        input_scaling: str = "unit",
-        pixel_range: tuple[float, float] = (-1.0, 1.0),
-    ) -> None:
-        if prediction not in PREDICTIONS:
-            raise ValueError(f"unknown prediction {prediction!r}; choose from {PREDICTIONS}")
-        if input_scaling not in INPUT_SCALINGS:
-            raise ValueError(f"unknown scaling {input_scaling!r}; choose from {INPUT_SCALINGS}")
-        if input_scaling == "wiener" and prediction != "x0":
+    network: Network
+    schedule: Schedule
+    prediction: str = "x0"
+    input_scaling: str = "unit"
+    pixel_range: tuple[float, float] = (-1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if self.prediction not in PREDICTIONS:
+            raise ValueError(f"unknown prediction {self.prediction!r}; choose from {PREDICTIONS}")
+        if self.input_scaling not in INPUT_SCALINGS:
+            raise ValueError(
+                f"unknown scaling {self.input_scaling!r}; choose from {INPUT_SCALINGS}"
+            )
+        if self.input_scaling == "wiener" and self.prediction != "x0":
             raise ValueError("input_scaling 'wiener' needs prediction 'x0': the others copy noise")
-        self.network = network
-        self.schedule = schedule
-        self.prediction = prediction
-        self.input_scaling = input_scaling
-        self.pixel_range = pixel_range
 
     @classmethod
     def from_config(cls, network: Network, config: ModelConfig) -> Denoiser:
@@ -84,7 +82,7 @@ class Denoiser:
         Raises:
             ValueError: an "eps" prediction at alpha = 0, where x_0 cannot be recovered.
         """
-        alpha, sigma = self.mix(t, x)
+        alpha, sigma = self._alpha_sigma(t, x)
         output = self.predict(x, t, *condition)
         if self.prediction == "x0":
             return output
@@ -99,22 +97,22 @@ class Denoiser:
 
     def predict(self, x: Tensor, t: Tensor, *condition: object) -> Tensor:
         """The network's raw output for x_t: what is compared with ``target`` in training."""
-        alpha, sigma = self.mix(t, x)
+        alpha, sigma = self._alpha_sigma(t, x)
         power = alpha**2 + sigma**2
         scale = alpha / power if self.input_scaling == "wiener" else power.rsqrt()
         return self.network(x * scale, t, *condition)
 
     def noised(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """x_t = alpha x_0 + sigma eps."""
-        alpha, sigma = self.mix(t, x0)
+        alpha, sigma = self._alpha_sigma(t, x0)
         return alpha * x0 + sigma * eps
 
     def target(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """What a perfect network would put out for ``noised(x0, eps, t)``."""
-        alpha, sigma = self.mix(t, x0)
+        alpha, sigma = self._alpha_sigma(t, x0)
         return {"x0": x0, "eps": eps, "v": alpha * eps - sigma * x0}[self.prediction]
 
-    def mix(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    def _alpha_sigma(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """alpha and sigma as [B, 1, 1, 1]."""
         alpha, sigma = self.schedule(t)
         shape = (-1,) + (1,) * (like.ndim - 1)

@@ -24,7 +24,9 @@ def choose_device(name: str | torch.device | None = None) -> torch.device:
     """
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    known = _devices()
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    known = ["cpu", *(f"cuda:{i}" for i in range(gpus)), *mps]
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError):
@@ -40,10 +42,3 @@ def send(x: Tensor, device: torch.device) -> Tensor:
         return x.to(device)
     with torch.cuda.device(device):  # memory is pinned for the thread's current GPU
         return x.pin_memory().to(device, non_blocking=True)
-
-
-def _devices() -> list[str]:
-    """The names of all devices of this machine."""
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    mps = ["mps"] if torch.backends.mps.is_available() else []
-    return ["cpu", *(f"cuda:{i}" for i in range(gpus)), *mps]

@@ -1,4 +1,4 @@
-"""Export the graphs that ONNX Runtime draws with, one of each stage, into a checkpoint folder:
+"""Export the graphs for ONNX Runtime, one of each stage, into a checkpoint folder:
 
     python -m avatar_model.export runs/mine/checkpoints/step-00010000
 
@@ -13,20 +13,16 @@ import logging
 import sys
 from pathlib import Path
 
-from .backend import BackendError, checked
-from .checkpoint import (
-    GRAPH_FILE,
-    UPSCALER_FOLDER,
-    CheckpointError,
-    load_checkpoint,
-    write_atomically,
-)
+from .atomic import write_atomically
+from .backend import BackendError, checked_onnx
+from .checkpoint import load_checkpoint
+from .checkpoint_files import GRAPH_FILE, UPSCALER_FOLDER, CheckpointError
 from .network import AvatarNetwork
-from .onnx_graph import export_graph
+from .onnx_unet import export_graph
 
 
 def export(folder: Path) -> list[Path]:
-    """Write ``unet.onnx`` into a checkpoint folder and its upscaler's, if they draw as torch does.
+    """Write ``unet.onnx`` into a checkpoint folder and its upscaler's, if they match torch.
 
     Returns:
         the files, the base's first.
@@ -34,10 +30,10 @@ def export(folder: Path) -> list[Path]:
     Raises:
         CheckpointError, BackendError: what is wrong; nothing is written then.
     """
-    checkpoint = load_checkpoint(folder)
-    graphs = {folder / GRAPH_FILE: _graph(checkpoint.network)}
-    if checkpoint.upscaler is not None:
-        graphs[folder / UPSCALER_FOLDER / GRAPH_FILE] = _graph(checkpoint.upscaler.network)
+    _, base, upscaler = load_checkpoint(folder)
+    graphs = {folder / GRAPH_FILE: _graph(base.network)}
+    if upscaler is not None:
+        graphs[folder / UPSCALER_FOLDER / GRAPH_FILE] = _graph(upscaler.network)
     for path, graph in graphs.items():
         write_atomically(path, graph)
     return list(graphs)
@@ -48,11 +44,11 @@ def _graph(network: AvatarNetwork) -> bytes:
         graph = export_graph(network)
     except ImportError as error:
         raise BackendError(f"{error} (pip install -e '.[onnx]')") from error
-    checked(network, graph)
+    checked_onnx(network, graph)
     return graph
 
 
-def main() -> None:
+def cli() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -68,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    cli()

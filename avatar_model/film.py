@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .pipeline import AvatarOutput, AvatarPipeline
 
 STAGES = ("base", "upscaler")
-"""What the pipeline calls them, in the order in which they draw."""
+"""What the pipeline calls them, in the order in which they generate."""
 
 
 class State(NamedTuple):
@@ -51,15 +51,11 @@ class FilmFrame:
 def record(
     pipeline: AvatarPipeline, attributes: Any = None, **options: Any
 ) -> tuple[list[State], AvatarOutput]:
-    """Call the pipeline and keep every state.
-
-    Args:
-        attributes, options: for the pipeline's ``__call__``, without ``callback`` and
-            ``output_type``.
+    """Call the pipeline, with all options but ``callback`` and ``output_type``; keep every state.
 
     Returns:
         S + 1 states for S steps, from the pure noise at t = 1 to the avatars at t = 0, which are
-        their own estimate; where the upscaler draws, its own follow in the same way; and what the
+        their own estimate; where the upscaler takes part, its own follow alike; and what the
         pipeline returned, with images as for "np".
 
     Raises:
@@ -74,13 +70,11 @@ def record(
 
     output = pipeline(attributes, **options, output_type="np", callback=keep)
     states: list[State] = []
-    for stage, run in zip(STAGES, runs, strict=False):
-        noise = getattr(pipeline, stage).noise(output.seeds)
+    for name, stage, run in zip(STAGES, pipeline.stages, runs, strict=False):
         # A callback tells what a step led to; its estimate belongs to where the step came from.
-        times, noisy = [1.0, *(s.t for s in run)], [noise, *(s.x for s in run)]
+        reached = [(1.0, stage.noise(output.seeds)), *((s.t, s.x) for s in run)]
         estimates = [*(s.x0 for s in run), run[-1].x]
-        parts = zip(times, noisy, estimates, strict=True)
-        states += [State(t, x, x0, stage) for t, x, x0 in parts]
+        states += [State(t, x, x0, name) for (t, x), x0 in zip(reached, estimates, strict=True)]
     return states, output
 
 
@@ -94,12 +88,10 @@ def film(
     sampler: str | None = None,
     size: int | None = None,
 ) -> list[FilmFrame]:
-    """Draw one avatar and show every step of every stage.
+    """Generate one avatar and show every step of every stage.
 
-    With other steps than the page's, the last frame is not quite the avatar shown there: of a
-    64-pixel model without upscaler 12 steps are 39.0 dB PSNR from one step on white, with every
-    sampler (mean of 32 random avatars; the farthest 35.8 dB), where the true images are 33.4 dB
-    away.
+    With other steps than the page's, the last frame is not quite the avatar shown there
+    (docs/model.md).
 
     Args:
         num_inference_steps: S, of the base. More than such a model needs, to have something to look
@@ -108,9 +100,9 @@ def film(
 
     Returns:
         S + 1 frames of the base. The first is pure noise, whose estimate is what one step alone
-        would draw, and the last what it has drawn. If ``size`` is the upscaler's, its frames
+        would generate, and the last the picture. If ``size`` is the upscaler's, its frames
         follow, one more than its steps, from noise of its own. The last of all is the avatar that
-        ``__call__`` draws with the same arguments.
+        ``__call__`` generates with the same arguments.
 
     Raises:
         ValueError: as the pipeline does.
@@ -128,10 +120,8 @@ def film(
         sampler=sampler,
         size=size,
     )
-    pixel_range = pipeline.network.config.pixel_range
-    return [
-        FilmFrame(
-            s.t, *(to_pil(to_pixels(image[0], pixel_range)) for image in (s.x, s.x0)), s.stage
-        )
-        for s in states
-    ]
+
+    def picture(x: Tensor) -> Image.Image:
+        return to_pil(to_pixels(x[0], pipeline.network.config.pixel_range))
+
+    return [FilmFrame(s.t, picture(s.x), picture(s.x0), s.stage) for s in states]

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from .denoiser import Denoiser
+from .tau import Condition
+from .unet import Prepared
 
 Denoise = Callable[[Tensor, float], Tensor]
 """(x_t [B, C, H, W], t) -> x_0 [B, C, H, W]: all that a sampler knows of the model."""
 
-C = TypeVar("C", bound=tuple)
-"""What the network is conditioned on: a NamedTuple of tensors [B, ...] or None."""
+C = TypeVar("C", Condition, Prepared)
+"""What the network is conditioned on, a NamedTuple of tensors [B, ...] or None."""
 
 
 def guided(
@@ -42,13 +44,15 @@ def guided(
         interval: guidance applies for low <= t <= high only (Kynkaanniemi et al., arXiv
             2404.07724), and outside of it the plain conditional estimate is used.
     """
-    if scale != 1 and null_condition is None:
-        raise ValueError("guidance needs a null condition")
-    both = None if scale == 1 else _stacked(condition, null_condition)  # once for all steps
+    both = None
+    if scale != 1:
+        if null_condition is None:
+            raise ValueError("guidance needs a null condition")
+        both = _stacked(condition, null_condition)  # once for all steps
 
     def denoise(x: Tensor, t: float) -> Tensor:
         times = torch.full((len(x),), t, device=x.device, dtype=x.dtype)
-        if scale == 1 or not interval[0] <= t <= interval[1]:
+        if both is None or not interval[0] <= t <= interval[1]:
             return denoiser(x, times, condition).clamp(*denoiser.pixel_range)
         x0, x0_null = denoiser(torch.cat([x, x]), torch.cat([times, times]), both).chunk(2)
         return torch.lerp(x0_null, x0, scale).clamp(*denoiser.pixel_range)
@@ -56,9 +60,14 @@ def guided(
     return denoise
 
 
+def steps_to_evaluations(steps: int, scale: float) -> int:
+    """Guidance needs a second evaluation of the network in every step."""
+    return steps * (1 if scale == 1 else 2)
+
+
 def _stacked(condition: C, null_condition: C) -> C:
     """One condition for 2 B images, the null condition in the second half."""
-    return condition._make(
-        None if c is None else torch.cat([c, n.expand_as(c)])
+    return type(condition)._make(
+        None if c is None or n is None else torch.cat([c, n.expand_as(c)])
         for c, n in zip(condition, null_condition, strict=True)
     )

@@ -28,7 +28,7 @@ DEFAULT_CROP = 360
 ALPHA_FLOOR = 2
 """Alpha up to this (of 255) is nothing: resizing and networks leave such a haze over a background,
 which no eye sees but which makes files bigger and cut-outs dirty. It is set to exactly 0, both in
-the data and in what a model draws."""
+the data and in what a model generates."""
 
 
 def load_avatar(image: Image.Image, size: int = 64, crop: int = DEFAULT_CROP) -> np.ndarray:
@@ -55,22 +55,14 @@ def load_avatar(image: Image.Image, size: int = 64, crop: int = DEFAULT_CROP) ->
 
 
 def recrop(pixels: np.ndarray, crop: int, to_crop: int, size: int) -> np.ndarray:
-    """Stored pixels as :func:`load_avatar` would have made them of a smaller crop.
+    """Stored pixels as :func:`load_avatar` would have made them of a smaller crop, nearly.
 
-    Nearly so if they have more pixels than they need, blurred if they have fewer: see ``size``.
+    uint8 [N, H, H, 4] -> uint8 [N, size, size, 4]; the same if neither crop nor size changes.
 
     Args:
-        pixels: uint8 [N, H, H, 4], premultiplied RGBA.
         crop: what of a 500x500 picture they show.
-        to_crop: what of it is kept, at most ``crop``.
-        size: side of the result. Nothing is lost up to ``H * to_crop / crop``.
-
-    Returns:
-        uint8 [N, size, size, 4], premultiplied RGBA; the same pixels if neither crop nor size
-        changes.
-
-    Raises:
-        ValueError: ``to_crop`` is larger than ``crop``.
+        to_crop: what of it is kept, at most ``crop``, or it is a ValueError.
+        size: side of the result. From ``H * to_crop / crop`` on it is blurred.
     """
     if to_crop > crop:
         raise ValueError(f"a picture of crop {crop} does not show all of crop {to_crop}")
@@ -106,14 +98,10 @@ def _clean(pixels: P) -> P:
 def to_model(
     pixels: np.ndarray | torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)
 ) -> torch.Tensor:
-    """Stored pixels as a network sees them.
+    """Stored pixels as a network sees them: uint8 [..., H, W, 4] -> float32 [..., 4, H, W].
 
-    Args:
-        pixels: uint8 [..., H, W, 4], premultiplied RGBA; a tensor stays on its device.
-        pixel_range: what 0 and 255 become.
-
-    Returns:
-        float32 [..., 4, H, W] in ``pixel_range``; the memory stays in channels-last order.
+    0 and 255 become the ends of ``pixel_range``. A tensor stays on its device, and the memory in
+    channels-last order.
     """
     import torch
 
@@ -126,12 +114,8 @@ def to_model(
 def to_pixels(x: torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)) -> np.ndarray:
     """The way back from :func:`to_model`, exact for pixels that came from :func:`load_avatar`.
 
-    Args:
-        x: [..., 4, H, W], any float type and device; values outside ``pixel_range`` are clamped.
-        pixel_range: what black and white are in ``x``.
-
-    Returns:
-        uint8 [..., H, W, 4], premultiplied RGBA with colour <= alpha and no haze.
+    float [..., 4, H, W], any type and device, values outside ``pixel_range`` are clamped
+    -> uint8 [..., H, W, 4], premultiplied RGBA with colour <= alpha and no haze.
     """
     return to_levels(x, pixel_range).cpu().numpy()
 
@@ -144,14 +128,9 @@ def to_levels(x: torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)) -
 
 
 def to_pil(pixels: np.ndarray) -> Image.Image:
-    """Stored pixels as a picture to show or save.
+    """Stored pixels, uint8 [H, W, 4], as a picture to show or save: mode RGBA, straight alpha.
 
-    Args:
-        pixels: uint8 [H, W, 4], premultiplied RGBA.
-
-    Returns:
-        mode RGBA, straight alpha; ``.convert("RGBa")`` gives the pixels back. A fully transparent
-        pixel is (0, 0, 0, 0).
+    ``.convert("RGBa")`` gives the pixels back. A fully transparent pixel is (0, 0, 0, 0).
     """
     rgba = np.array(pixels, order="C")
     alpha = rgba[..., 3]
@@ -167,5 +146,6 @@ def to_pil(pixels: np.ndarray) -> Image.Image:
 
 def on_white(pixels: np.ndarray) -> np.ndarray:
     """The picture as it looks on a white page: uint8 [..., H, W, 4] -> uint8 RGB [..., H, W, 3]."""
-    alpha = pixels[..., 3:]
-    return np.minimum(pixels[..., :3], alpha) + (255 - alpha)
+    colour, alpha = pixels[..., :3], pixels[..., 3:]
+    flattened: np.ndarray = np.minimum(colour, alpha) + (255 - alpha)
+    return flattened

@@ -30,21 +30,8 @@ def morph_path(start: Mapping[str, int], end: Mapping[str, int], num_frames: int
     Tau's embedding, with a clock of its own for every attribute. Groups without a difference take
     no time, the others follow one another in the order of ``GROUPS``, face first.
 
-    Why so, on the bundled model with one step (means of 32 random pairs, 16 frames each; a pixel
-    of alpha 32..223 counts as half-transparent):
-
-    * It is no cross-fade. There 13.5 % of the pixels between the ends are half-transparent, ghosts
-      of two people; here 4.5 %, where plain avatars have 4.0 %, their smooth edges. The middle
-      frames of the two are 21 dB PSNR apart on white.
-    * Everything at once is no cross-fade either, because colours mix and one shape gives way to the
-      other near the middle, but all shapes dissolve in the same few frames: 5.2 %. Equal steps in
-      pixels dwell on just these: 7.5 %. One step shows the mean of all that half a hair style could
-      be, which is a haze (up to 9.6 % in the worst frame here, 11.0 % there); eight steps decide
-      for one of the two, so the haze becomes a jump.
-    * Interpolating the finished embedding, or the vector along an arc with weights cos and sin,
-      looks the same as everything at once.
-    * Shapes that switch with nothing between are the cleanest, 4.0 %, and the jerkiest: the
-      largest change from frame to frame is 6.5 times the mean; here 4.7, everything at once 3.3.
+    It is no cross-fade, in which the ghosts of two people would be seen, and not all shapes
+    dissolve at once: docs/model.md has what other paths look like, in numbers.
 
     Args:
         start, end: all 18 attributes, name -> value, none of them ``ANY``.
@@ -65,11 +52,12 @@ def morph_path(start: Mapping[str, int], end: Mapping[str, int], num_frames: int
         weights[:, [NAMES.index(name) for name in names]] = progress[:, None]
     weights[-1] = 1  # whatever rounding said
     weights = np.repeat(weights, SIZES, axis=1)  # [N, 217]
-    return (1 - weights) * first + weights * last
+    rows: np.ndarray = (1 - weights) * first + weights * last
+    return rows
 
 
 def complete(name: str, look: Any, vocabulary: Vocabulary, seed: int) -> dict[str, int]:
-    """One end of a path: all 18 attributes, "Any" drawn as the pipeline draws it.
+    """One end of a path: all 18 attributes, "Any" sampled as the pipeline does it.
 
     Args:
         name: what errors call it.

@@ -31,10 +31,10 @@ def time_grid(num_steps: int) -> list[float]:
 
 
 def noise_like(x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """Standard normal noise [B, ...] with row i from ``generators[i]``, drawn on the CPU.
+    """Standard normal noise [B, ...] with row i from ``generators[i]``, made on the CPU.
 
-    One stream per image makes an image independent of the batch it is drawn in, and the CPU makes
-    it independent of the device.
+    One stream per image makes an image independent of the batch it is in, and the CPU makes it
+    independent of the device.
     """
     noise = torch.stack([torch.randn(x.shape[1:], generator=g) for g in generators])
     return send(noise, x.device).to(x.dtype)
@@ -54,7 +54,7 @@ def ddim(
     """
     for i, (t, s) in enumerate(pairwise(times)):
         x0 = denoise(x, t)
-        alpha_t, sigma_t, alpha_s, sigma_s = _mix(schedule, t, s)
+        alpha_t, sigma_t, alpha_s, sigma_s = _at(schedule, t, s)
         eps = (x - alpha_t * x0) / sigma_t
         x = alpha_s * x0 + sigma_s * eps
         if callback:
@@ -80,7 +80,7 @@ def ddpm(
     """
     for i, (t, s) in enumerate(pairwise(times)):
         x0 = denoise(x, t)
-        alpha_t, sigma_t, alpha_s, sigma_s = _mix(schedule, t, s)
+        alpha_t, sigma_t, alpha_s, sigma_s = _at(schedule, t, s)
         ratio = alpha_t / alpha_s
         added = sigma_t**2 - ratio**2 * sigma_s**2  # variance of the noise between s and t
         x = (ratio * sigma_s**2 / sigma_t**2) * x + (alpha_s * added / sigma_t**2) * x0
@@ -108,7 +108,7 @@ def dpm_solver_pp_2m(
     previous_h = math.inf
     for i, (t, s) in enumerate(pairwise(times)):
         x0 = denoise(x, t)
-        alpha_t, sigma_t, alpha_s, sigma_s = _mix(schedule, t, s)
+        alpha_t, sigma_t, alpha_s, sigma_s = _at(schedule, t, s)
         decay = alpha_t * sigma_s / (sigma_t * alpha_s)  # exp(-h), h = lambda_s - lambda_t
         h = -math.log(decay) if decay > 0 else math.inf
         estimate = x0
@@ -124,7 +124,7 @@ def dpm_solver_pp_2m(
 SAMPLERS: dict[str, Sampler] = {"ddim": ddim, "ddpm": ddpm, "dpm++": dpm_solver_pp_2m}
 
 
-def _mix(schedule: Schedule, t: float, s: float) -> tuple[float, float, float, float]:
-    """alpha and sigma at t and at s, as floats."""
+def _at(schedule: Schedule, t: float, s: float) -> tuple[float, float, float, float]:
+    """alpha and sigma of the schedule at t and at s, as floats."""
     alpha, sigma = schedule(torch.tensor([t, s], dtype=torch.float64))
     return alpha[0].item(), sigma[0].item(), alpha[1].item(), sigma[1].item()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -13,19 +13,12 @@ TOO_NOISY_SHARE = 0.5
 _GRID = 1000
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """What is wrong with a schedule, in numbers; see ``diagnose``.
+class Diagnosis(NamedTuple):
+    """What is wrong with a schedule, in numbers; see ``diagnose``."""
 
-    Attributes:
-        threshold: the log-SNR below which nothing of the image is left.
-        lost_share: share of t in [0, 1] that lies below it.
-        end_alpha, end_log_snr: at t = 1.
-    """
-
-    threshold: float
-    lost_share: float
-    end_alpha: float
+    threshold: float  # the log-SNR below which nothing of the image is left
+    lost_share: float  # of t in [0, 1], that lies below it
+    end_alpha: float  # at t = 1
     end_log_snr: float
 
     @property
@@ -47,9 +40,9 @@ def diagnose(schedule: Schedule, image_size: int = 64) -> Diagnosis:
     of an image keeps alpha times at most 1, for pixels in [-1, 1]. Its signal-to-noise ratio is
     therefore at most N alpha^2 / sigma^2, which falls below 1 where log-SNR = -log N. (The same
     argument makes noise schedules shift with image size: Hoogeboom et al., arXiv 2301.11093,
-    section 3.1.) The average colour is also what Lin et al. (arXiv 2305.08891, section 3.1) see
-    leak through a last step that is not pure noise: Stable Diffusion's log-SNR ends at -5.4, well
-    above the threshold of its 64 x 64 latents, and it cannot draw very dark or bright images.
+    section 3.1.) It is what Lin et al. (arXiv 2305.08891, section 3.1) see leak through a last step
+    that is not pure noise: Stable Diffusion's log-SNR ends at -5.4, well above the threshold of its
+    64 x 64 latents, and it cannot draw very dark or bright images.
 
     Raises:
         ValueError: alpha and sigma are no schedule, such as with a beta above 1.

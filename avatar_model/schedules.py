@@ -16,18 +16,16 @@ from functools import cache
 import torch
 from torch import Tensor
 
-Mix = Callable[[Tensor], tuple[Tensor, Tensor]]
-
 
 @dataclass(frozen=True)
 class Schedule:
     """A noise schedule: ``alpha, sigma = schedule(t)``, elementwise, for t in [0, 1]."""
 
     name: str
-    mix: Mix = field(repr=False)
+    alpha_sigma: Callable[[Tensor], tuple[Tensor, Tensor]] = field(repr=False)
 
     def __call__(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        return self.mix(t)
+        return self.alpha_sigma(t)
 
     def log_snr(self, t: Tensor) -> Tensor:
         """log(alpha^2 / sigma^2), from +inf at no noise to -inf at pure noise."""
@@ -43,12 +41,12 @@ def flow() -> Schedule:
 def cosine() -> Schedule:
     """alpha = cos(pi t / 2) (Nichol & Dhariwal, arXiv 2102.09672, eq. 17, without the offset s)."""
 
-    def mix(t: Tensor) -> tuple[Tensor, Tensor]:
+    def alpha_sigma(t: Tensor) -> tuple[Tensor, Tensor]:
         # Exactly zero at t = 1; cos(pi / 2) in floating point is not.
         alpha = torch.where(t >= 1, torch.zeros_like(t), torch.cos(t * (math.pi / 2)))
         return alpha, torch.sin(t * (math.pi / 2))
 
-    return Schedule("cosine", mix)
+    return Schedule("cosine", alpha_sigma)
 
 
 def sigmoid(
@@ -61,14 +59,14 @@ def sigmoid(
     n^2 = b^2 gamma + 1 - gamma. b < 1 is a noisier schedule.
     """
 
-    def mix(t: Tensor) -> tuple[Tensor, Tensor]:
+    def alpha_sigma(t: Tensor) -> tuple[Tensor, Tensor]:
         low, high = (1 / (1 + math.exp(-v / tau)) for v in (start, end))
         gamma = (high - torch.sigmoid((t * (end - start) + start) / tau)) / (high - low)
         gamma = torch.where(t >= 1, torch.zeros_like(t), gamma.clamp(0, 1))
         norm = (input_scale**2 * gamma + 1 - gamma).sqrt()
         return input_scale * gamma.sqrt() / norm, (1 - gamma).sqrt() / norm
 
-    return Schedule("sigmoid", mix)
+    return Schedule("sigmoid", alpha_sigma)
 
 
 @cache
@@ -87,7 +85,7 @@ def linear(num_steps: int = 300, beta_start: float = 1e-4, beta_end: float = 0.0
     t = k / num_steps is exactly k noise additions; log alpha-bar is interpolated in between.
     """
 
-    def mix(t: Tensor) -> tuple[Tensor, Tensor]:
+    def alpha_sigma(t: Tensor) -> tuple[Tensor, Tensor]:
         table = _log_alpha_bar(num_steps, beta_start, beta_end, t.device)
         position = (t.double() * num_steps).clamp(0, num_steps)
         low = position.floor().long().clamp(max=num_steps - 1)
@@ -96,7 +94,7 @@ def linear(num_steps: int = 300, beta_start: float = 1e-4, beta_end: float = 0.0
         sigma = (-torch.expm1(log_alpha_bar)).sqrt()
         return alpha.to(t.dtype), sigma.to(t.dtype)
 
-    return Schedule("linear", mix)
+    return Schedule("linear", alpha_sigma)
 
 
 SCHEDULES: dict[str, Callable[..., Schedule]] = {

@@ -1,7 +1,7 @@
-"""A stage of the cascade: one trained diffusion model, ready to draw pictures of one size.
+"""A stage of the cascade: one trained diffusion model, ready to generate pictures of one size.
 
-Cascaded diffusion (Ho et al., arXiv 2106.15282): a base draws a small picture from attributes, and
-an upscaler, the same kind of model with that picture as a further input, draws it again, larger.
+Cascaded diffusion (Ho et al., arXiv 2106.15282): a base generates a small picture from attributes,
+and an upscaler, the same kind of model with that picture as a further input, a larger one.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .arguments import choice, number, whole
-from .backend import choose
+from .arguments import MAX_GUIDANCE_SCALE, MAX_STEPS, number, one_of, whole
+from .backend import choose_backend
 from .config import ModelConfig
 from .denoiser import Denoiser
 from .guidance import guided
 from .network import AvatarNetwork
 from .samplers import SAMPLERS, Callback, noise_like, time_grid
 
-MAX_STEPS = 1000
-MAX_GUIDANCE_SCALE = 20.0
 BATCH, GPU_BATCH = 16, 64
 """Images at a time, see ``Stage.batch_size``: more need more memory and are no faster on a CPU."""
 OWN_NOISE = 0x9E3779B9
@@ -30,7 +28,7 @@ at 32 bits of a seed, so no larger number would do."""
 
 
 class Settings(NamedTuple):
-    """How to sample, checked; see ``AvatarPipeline.__call__``."""
+    """How a stage generates, checked; see ``AvatarPipeline.__call__``."""
 
     steps: int
     scale: float
@@ -38,14 +36,14 @@ class Settings(NamedTuple):
 
 
 class Stage:
-    """Draws pictures of one size with a trained network.
+    """Generates pictures of one size with a trained network.
 
     Args:
         network: set to evaluation mode.
         defaults: ``guidance_scale``, ``num_inference_steps`` and ``sampler``, for what a caller
             leaves open.
         training: how it was trained, for people to read.
-        graph: the network for ONNX Runtime, if there is one (``onnx_graph.py``).
+        graph: the network for ONNX Runtime, if there is one (``onnx_unet.py``).
 
     Attributes:
         backend: what evaluates the UNet, "torch" or "onnx" (``use_backend``).
@@ -63,10 +61,9 @@ class Stage:
         graph: bytes | None = None,
     ) -> None:
         self.network = network.eval()
-        steps = 1 if self.config.is_upscaler else 4
-        self.defaults = {
+        self.defaults: dict[str, Any] = {
             "guidance_scale": 1.0,
-            "num_inference_steps": steps,
+            "num_inference_steps": 1 if self.config.is_upscaler else 4,
             "sampler": "ddim",
             **(defaults or {}),
         }
@@ -87,7 +84,7 @@ class Stage:
 
     @property
     def batch_size(self) -> int:
-        """Images that an upscaler draws at a time."""
+        """Images that an upscaler generates at a time."""
         return BATCH if self.device.type == "cpu" else GPU_BATCH
 
     def to(self, device: str | torch.device) -> Stage:
@@ -98,33 +95,25 @@ class Stage:
         return self
 
     def use_backend(self, name: str) -> Stage:
-        """Choose what evaluates the UNet, see ``backend.choose``; returns the stage.
-
-        Raises:
-            BackendError: "onnx" cannot be used; the message says why.
-        """
-        self.backend, step = choose(name, self.network, self.graph)
+        """Choose what evaluates the UNet, see ``choose_backend``; returns the stage."""
+        self.backend, step = choose_backend(name, self.network, self.graph)
         self.denoiser = Denoiser.from_config(step, self.config)
         return self
 
     def settings(self, scale: Any = None, steps: Any = None, sampler: Any = None) -> Settings:
-        """What a caller gave, checked, and the model's defaults for what is None.
-
-        Raises:
-            ValueError: one is out of range; the message names it.
-        """
-        default = self.defaults
-        steps = whole("num_inference_steps", steps, 1, MAX_STEPS, default)
-        scale = number("guidance_scale", scale, 0, MAX_GUIDANCE_SCALE, default)
-        sampler = default["sampler"] if sampler is None else sampler
-        choice("sampler", sampler, tuple(SAMPLERS))
-        return Settings(steps, scale, sampler)
+        """What a caller gave, or the default for None; ValueError names what is out of range."""
+        asked = {"guidance_scale": scale, "num_inference_steps": steps, "sampler": sampler}
+        values = self.defaults | {name: v for name, v in asked.items() if v is not None}
+        steps = whole("num_inference_steps", values["num_inference_steps"], 1, MAX_STEPS)
+        scale = number("guidance_scale", values["guidance_scale"], 0, MAX_GUIDANCE_SCALE)
+        one_of("sampler", values["sampler"], tuple(SAMPLERS))
+        return Settings(steps, scale, values["sampler"])
 
     def noise(self, seeds: Sequence[int]) -> Tensor:
         """The noise that the avatars of these seeds start from, [N, 4, H, W]."""
         return noise_like(self._blank(len(seeds)), self._generators(seeds))
 
-    def sample(
+    def generate(
         self,
         one_hot: Tensor,
         seeds: Sequence[int],
@@ -132,7 +121,7 @@ class Stage:
         low_res: Tensor | None = None,
         callback: Callback | None = None,
     ) -> Tensor:
-        """Draw one picture per row.
+        """Generate one picture per row.
 
         Args:
             one_hot: [N, 217] for Tau, on the device of the network.
@@ -144,8 +133,8 @@ class Stage:
         """
         generators = self._generators(seeds)
         x = self._blank(len(seeds))
-        # One step from noise that the network does not see leaves nothing of it. To draw it all the
-        # same would take a GPU longer than the rest.
+        # One step from noise that the network does not see leaves nothing of it, and a GPU would
+        # wait longer for it than for the rest.
         if settings.steps > 1 or not self.denoiser.blind_to_noise:
             x = noise_like(x, generators)
         condition = self.network.prepare(one_hot, low_res)

@@ -1,6 +1,6 @@
 """Tau, the conditioning module: attributes in, everything the UNet may look at out.
 
-It alone owns what an open attribute means (no token content, nothing drawn) and condition dropout.
+It alone owns what an open attribute means (no token content, no layers) and condition dropout.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .attributes import ATTRIBUTES, OFFSETS, ONE_HOT_SIZE, SIZES
+from .arguments import one_of
+from .attributes import ATTRIBUTES, ONE_HOT_SIZE, SIZES
 
 NUM_TOKENS = len(ATTRIBUTES)
 ENCODINGS = ("one_hot", "integers", "none")
@@ -50,6 +51,9 @@ class Tau(nn.Module):
             or "none", an unconditional model that never learns what was asked.
     """
 
+    owner: Tensor
+    values: Tensor
+
     def __init__(
         self,
         width: int = 128,
@@ -59,10 +63,7 @@ class Tau(nn.Module):
         encoding: str = "one_hot",
     ) -> None:
         super().__init__()
-        if encoding not in ENCODINGS:
-            raise ValueError(
-                f"tau_encoding must be one of {', '.join(ENCODINGS)}, not {encoding!r}"
-            )
+        one_of("tau_encoding", encoding, ENCODINGS)
         self.encoding = encoding
         self.canvas_shape = (canvas_channels, canvas_size, canvas_size)
         in_features = NUM_TOKENS if encoding == "integers" else ONE_HOT_SIZE
@@ -72,19 +73,19 @@ class Tau(nn.Module):
         if encoding != "integers":
             owner = owner.repeat_interleave(torch.tensor(SIZES), dim=1, output_size=ONE_HOT_SIZE)
         self.register_buffer("owner", owner, persistent=False)
-        self.register_buffer("values", _fractions(), persistent=False)
+        fractions = torch.cat([torch.linspace(0, 1, n) for n in SIZES])  # value / (n - 1)
+        self.register_buffer("values", fractions, persistent=False)
 
         self.token_values = nn.Parameter(torch.randn(in_features, width))
         self.token_open = nn.Parameter(torch.randn(NUM_TOKENS, width))
         self.token_mlp = _mlp(width, width, num_projections - 1)
         self.pool = _mlp(in_features, width, num_projections)
+        self.canvas: nn.Parameter | None = None
         if canvas_channels:
             # Small, so that 18 summed layers start well below the activations they join.
             self.canvas = nn.Parameter(
                 0.02 * torch.randn(in_features, canvas_channels * canvas_size**2)
             )
-        else:
-            self.canvas = None
 
     def forward(self, one_hot: Tensor) -> Condition:
         """Args: one_hot: float [B, 217] from ``attributes.one_hot``; zeros leave one open."""
@@ -92,7 +93,7 @@ class Tau(nn.Module):
         tokens = (x[:, None, :] * self.owner) @ self.token_values  # [B, 18, width]
         canvas = None
         if self.canvas is not None:
-            canvas = (x @ self.canvas).unflatten(1, self.canvas_shape)  # [B, C, S, S]
+            canvas = torch.unflatten(x @ self.canvas, 1, self.canvas_shape)  # [B, C, S, S]
         return Condition(self.token_mlp(tokens + self.token_open), self.pool(x), canvas)
 
     def _encode(self, one_hot: Tensor) -> Tensor:
@@ -101,9 +102,8 @@ class Tau(nn.Module):
             return torch.zeros_like(one_hot)
         if self.encoding == "one_hot":
             return one_hot
-        parts = (one_hot * self.values).split(SIZES, dim=1)
-        given = one_hot.split(SIZES, dim=1)
-        return torch.stack([v.sum(1) + g.sum(1) - 1 for v, g in zip(parts, given, strict=True)], 1)
+        parts = torch.split(one_hot * (1 + self.values), [*SIZES], dim=1)
+        return torch.stack([part.sum(1) - 1 for part in parts], 1)  # -1 where one is open
 
 
 def drop_conditions(
@@ -112,7 +112,7 @@ def drop_conditions(
     """Condition dropout for training: a share of the requests lose some or all attributes.
 
     Of a batch, ``rate / 2`` lose all attributes, which teaches guidance's unconditional branch,
-    and ``rate / 2`` lose each attribute with a probability that is itself drawn from U(0, 1), so
+    and ``rate / 2`` lose each attribute with a probability that is itself random, from U(0, 1), so
     that every number of given attributes occurs.
 
     Args:
@@ -127,15 +127,10 @@ def drop_conditions(
     kind, share = torch.rand(2, batch, 1, generator=generator, device=device)
     coin = torch.rand(batch, NUM_TOKENS, generator=generator, device=device)
     dropped = (kind < rate / 2) | ((kind < rate) & (coin < share))  # [B, 18]
-    keep = (~dropped).to(one_hot).split(1, dim=1)
+    columns = torch.split((~dropped).to(one_hot), 1, dim=1)
     # Views and one copy; a tensor of sizes would have to be sent to a GPU, and waited for.
-    keep = torch.cat([k.expand(-1, n) for k, n in zip(keep, SIZES, strict=True)], dim=1)
+    keep = torch.cat([c.expand(-1, n) for c, n in zip(columns, SIZES, strict=True)], dim=1)
     return one_hot * keep  # [B, 217]
-
-
-def _fractions() -> Tensor:
-    """value / (n - 1) for each of the 217 inputs."""
-    return torch.cat([torch.linspace(0, 1, n) for n in SIZES])
 
 
 def _mlp(in_features: int, width: int, depth: int) -> nn.Sequential:
@@ -145,6 +140,3 @@ def _mlp(in_features: int, width: int, depth: int) -> nn.Sequential:
         layers += [nn.SiLU()] if i else []
         layers += [nn.Linear(in_features if i == 0 else width, width)]
     return nn.Sequential(*layers)
-
-
-assert OFFSETS[-1] + SIZES[-1] == ONE_HOT_SIZE

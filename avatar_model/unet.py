@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,7 +12,10 @@ from torch.utils.checkpoint import checkpoint
 
 from .attention import CrossAttention, SelfAttention
 from .blocks import Downsample, GroupNorm, ResBlock, TimeEmbedding, Upsample, zero_init
+from .config import ModelConfig
 from .tau import Condition
+
+IMAGE_CHANNELS = 4
 
 
 class Prepared(NamedTuple):
@@ -23,8 +26,8 @@ class Prepared(NamedTuple):
         keys_values: [B, 18, W], keys and values of every cross-attention side by side, in the order
             of the forward pass; None without cross-attention.
         canvas: [B, C, S, S], or None without a canvas.
-        low_res: [B, image_channels, S, S], the small picture, or None for a base.
-        enlarged: the same, [B, image_channels, H, W].
+        low_res: [B, 4, S, S], the small picture, or None for a base.
+        enlarged: the same, [B, 4, H, W].
     """
 
     embedding: Tensor
@@ -33,25 +36,25 @@ class Prepared(NamedTuple):
     low_res: Tensor | None = None
     enlarged: Tensor | None = None
 
+    def tensors(self) -> dict[str, Tensor]:
+        """The fields that the UNet of this architecture looks at, by name."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
 
 class Layer(nn.Module):
     """A residual block, then self- and cross-attention where the level has them."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        embedding: int,
-        context: int,
-        num_heads: int,
-        self_attention: bool,
-        cross_attention: bool,
-    ) -> None:
+    def __init__(self, config: ModelConfig, level: int, in_channels: int) -> None:
         super().__init__()
-        self.block = ResBlock(in_channels, channels, embedding)
-        self.self_attention = SelfAttention(channels, num_heads) if self_attention else None
+        channels, heads = config.channels[level], config.num_heads
+        self.block = ResBlock(in_channels, channels, config.embedding_width)
+        self.self_attention = (
+            SelfAttention(channels, heads) if config.self_attention[level] else None
+        )
         self.cross_attention = (
-            CrossAttention(channels, context, num_heads) if cross_attention else None
+            CrossAttention(channels, config.tau_width, heads)
+            if config.cross_attention[level]
+            else None
         )
 
     def forward(self, x: Tensor, embedding: Tensor, keys_values: Tensor | None) -> Tensor:
@@ -66,79 +69,47 @@ class Layer(nn.Module):
 class UNet(nn.Module):
     """UNet (Ronneberger et al., arXiv 1505.04597) with attention, as in DDPM and latent diffusion.
 
-    Args:
-        image_channels: of the image, 4 for RGBA.
-        patch_size: 2 moves 2x2 pixels into channels first, which quarters the cost of the finest
-            level; 1 works on the pixels themselves.
-        channels: of each level, finest first; each level halves the resolution.
-        blocks_down, blocks_up: layers per level on the way down and up.
-        self_attention, cross_attention: per level, finest first.
-        num_heads: of all attention.
-        context: width of Tau's tokens and pooled vector.
-        canvas_channels: of Tau's canvas, which joins the input at the finest level; 0 for none.
-        upscales: a small picture with the side of the finest level joins the input too, and what
-            the network puts out is added to it, enlarged.
+    ``patch_size`` 2 moves 2x2 pixels into channels first, which quarters the cost of the finest
+    level; 1 works on the pixels themselves. The input at the finest level is joined by Tau's canvas
+    and, of an upscaler, by the small picture, to whose enlargement the output is added.
 
     Attributes:
         activation_checkpointing: in training, keep only the input of every layer and compute the
             rest again in the backward pass: less memory, about a third more time.
     """
 
-    def __init__(
-        self,
-        image_channels: int,
-        patch_size: int,
-        channels: tuple[int, ...],
-        blocks_down: int,
-        blocks_up: int,
-        self_attention: tuple[bool, ...],
-        cross_attention: tuple[bool, ...],
-        num_heads: int,
-        context: int,
-        canvas_channels: int,
-        upscales: bool = False,
-    ) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.patch_size = patch_size
-        patch_channels = image_channels * patch_size**2
-        embedding = 4 * channels[0]
-        self.time = TimeEmbedding(embedding)
-        self.pooled = nn.Linear(context, embedding)
-        inputs = patch_channels + canvas_channels + (image_channels if upscales else 0)
+        self.patch_size = config.patch_size
+        self.activation_checkpointing = False
+        channels = config.channels
+        patch_channels = IMAGE_CHANNELS * config.patch_size**2
+        self.time = TimeEmbedding(config.embedding_width)
+        self.pooled = nn.Linear(config.tau_width, config.embedding_width)
+        low_res_channels = IMAGE_CHANNELS if config.is_upscaler else 0
+        inputs = patch_channels + config.canvas_channels + low_res_channels
         self.stem = nn.Conv2d(inputs, channels[0], 3, padding=1)
-
-        def layer(level: int, in_channels: int) -> Layer:
-            return Layer(
-                in_channels,
-                channels[level],
-                embedding,
-                context,
-                num_heads,
-                self_attention[level],
-                cross_attention[level],
-            )
-
         levels = range(len(channels))
-        self.down = nn.ModuleList(
-            nn.ModuleList(layer(level, channels[level]) for _ in range(blocks_down))
-            for level in levels
+        # Sequences to a type checker: a ModuleList does not tell what kind of modules it holds.
+        self.down: Sequence[Sequence[Layer]] = nn.ModuleList(  # type: ignore[assignment]
+            nn.ModuleList(Layer(config, level, width) for _ in range(config.blocks_down))
+            for level, width in enumerate(channels)
         )
         self.downsample = nn.ModuleList(
             Downsample(channels[level], channels[level + 1]) for level in levels[:-1]
         )
         # The first layer on the way up also takes the skip from the way down, but at the coarsest
         # level, where both are the same thing.
-        self.up = nn.ModuleList(
+        self.up: Sequence[Sequence[Layer]] = nn.ModuleList(  # type: ignore[assignment]
             nn.ModuleList(
-                layer(level, channels[level] * (2 if i == 0 and level < levels[-1] else 1))
-                for i in range(blocks_up)
+                Layer(config, level, width * (2 if i == 0 and level < levels[-1] else 1))
+                for i in range(config.blocks_up)
             )
-            for level in levels
+            for level, width in enumerate(channels)
         )
         self.upsample = nn.ModuleList(
             Upsample(channels[level + 1], channels[level]) for level in levels[:-1]
         )
-        self.activation_checkpointing = False
         self.norm = GroupNorm(channels[0])
         self.head = zero_init(nn.Conv2d(channels[0], patch_channels, 3, padding=1))
 
@@ -151,7 +122,7 @@ class UNet(nn.Module):
         """The part of the forward pass that no step has to repeat.
 
         Args:
-            low_res: of an upscaler, the small picture, [B, image_channels, S, S].
+            low_res: of an upscaler, the small picture, [B, 4, S, S].
         """
         parts = [attention.kv(condition.tokens) for attention in self.cross_attentions()]
         enlarged = None
@@ -169,12 +140,12 @@ class UNet(nn.Module):
         """One step.
 
         Args:
-            x: [B, image_channels, H, W].
+            x: [B, 4, H, W].
             t: [B] in [0, 1].
             prepared: from ``prepare``, for B requests.
 
         Returns:
-            [B, image_channels, H, W].
+            [B, 4, H, W].
         """
         embedding = F.silu(self.time(t) + prepared.embedding)  # [B, E]
         keys_values = self._split(prepared.keys_values)
@@ -204,12 +175,14 @@ class UNet(nn.Module):
         """Run a layer; one with cross-attention takes the next part of the keys and values."""
         keys_values = next(parts) if layer.cross_attention is not None else None
         if self.activation_checkpointing and torch.is_grad_enabled():
-            return checkpoint(layer, h, embedding, keys_values, use_reentrant=False)
-        return layer(h, embedding, keys_values)
+            h = checkpoint(layer, h, embedding, keys_values, use_reentrant=False)
+        else:
+            h = layer(h, embedding, keys_values)
+        return h
 
     def _split(self, keys_values: Tensor | None) -> Iterator[Tensor]:
         """[B, 18, W] -> one [B, 18, 2 C] for each cross-attention."""
         if keys_values is None:
             return iter(())
         sizes = [attention.kv.out_features for attention in self.cross_attentions()]
-        return iter(keys_values.split(sizes, dim=-1))
+        return iter(torch.split(keys_values, sizes, dim=-1))

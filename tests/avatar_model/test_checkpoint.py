@@ -14,6 +14,7 @@ import torch
 
 from avatar_model import AvatarPipeline, CheckpointError, Vocabulary
 from avatar_model.checkpoint import UpscalerError, load_checkpoint, save_checkpoint
+from avatar_model.stage import Stage
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, random_network, two_stages
 from tests.train.hub.hub_server import running_hub
 
@@ -170,9 +171,9 @@ class TestBadUpscaler:
         ],
     )
     def test_made_for_another_kind_of_base(self, folder, change, message):
-        checkpoint = load_checkpoint(folder)
-        checkpoint.upscaler.network = random_network(dataclasses.replace(TINY_UPSCALER, **change))
-        save_checkpoint(folder, checkpoint)
+        vocabulary, base, _ = load_checkpoint(folder)
+        upscaler = Stage(random_network(dataclasses.replace(TINY_UPSCALER, **change)))
+        save_checkpoint(folder, vocabulary, base, upscaler)
         self.refused(folder, message)
 
 
@@ -257,6 +258,6 @@ class TestHub:
 
 
 def test_a_checkpoint_tells_its_stages(saved):
-    checkpoint = load_checkpoint(saved)
-    assert checkpoint.upscaler.network.config == TINY_UPSCALER
-    assert load_checkpoint(saved, upscaler=False).upscaler is None
+    _, base, upscaler = load_checkpoint(saved)
+    assert (base.config, upscaler.config) == (TINY_MODEL, TINY_UPSCALER)
+    assert load_checkpoint(saved, with_upscaler=False)[2] is None

@@ -6,7 +6,8 @@ import torch
 
 from avatar_model import AvatarPipeline, CheckpointError, Vocabulary
 from avatar_model.attributes import ATTRIBUTES, NAMES, OFFSETS, SIZES, to_row
-from avatar_model.classifier import AttributeClassifier, AvatarClassifier
+from avatar_model.classifier import AvatarClassifier
+from avatar_model.classifier_network import ClassifierNetwork
 
 GLASSES, COLOR = NAMES.index("glasses"), NAMES.index("glasses_color")
 
@@ -14,7 +15,7 @@ GLASSES, COLOR = NAMES.index("glasses"), NAMES.index("glasses_color")
 @pytest.fixture(scope="module")
 def classifier():
     torch.manual_seed(0)
-    network = AttributeClassifier(16, channels=(8, 8, 8), width=12)
+    network = ClassifierNetwork(16, channels=(8, 8, 8), width=12)
     torch.nn.init.normal_(network.head.weight)
     counts = {a.name: [1] * a.num_values for a in ATTRIBUTES}
     counts["face_shape"] = [1] * 5 + [0, 0]
@@ -92,7 +93,7 @@ def test_other_pictures_are_refused(classifier, wrong):
 
 def test_an_image_size_that_cannot_be_halved_is_refused():
     with pytest.raises(ValueError, match="multiple of 8, not 20"):
-        AttributeClassifier(20)
+        ClassifierNetwork(20)
 
 
 def test_a_hidden_attribute_gets_the_frequencies_of_the_data(classifier):
@@ -127,7 +128,7 @@ def test_saving_and_loading_keeps_everything(classifier, tmp_path):
     assert loaded.hidden == {"glasses_color": {"glasses": (11,)}}
     a, b = (c(pictures(4)).probabilities for c in (classifier, loaded))
     assert np.abs(a - b).max() < 0.02  # half precision on disk
-    assert not any(f.name.endswith(".tmp") for f in (tmp_path / "new").iterdir())
+    assert {f.name for f in (tmp_path / "new").iterdir()} == {"config.json", "model.safetensors"}
 
 
 def test_another_crop_is_viewed_through_its_own(classifier):

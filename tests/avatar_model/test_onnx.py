@@ -11,11 +11,10 @@ import torch
 
 from avatar_model import AvatarPipeline, Vocabulary, backend, export
 from avatar_model.attributes import ATTRIBUTES
-from avatar_model.backend import BackendError, choose
+from avatar_model.backend import BackendError, choose_backend
 from avatar_model.images import ALPHA_FLOOR
 from avatar_model.network import AvatarNetwork
-from avatar_model.onnx_graph import export_graph, probe
-from avatar_model.onnx_unet import OnnxUNet
+from avatar_model.onnx_unet import OnnxUNet, export_graph, probe
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, random_network, two_stages
 
 onnx = pytest.importorskip("onnx", reason="pip install -e '.[onnx]'")
@@ -98,7 +97,7 @@ def test_export_adds_the_graph_to_a_folder(pipe, graph, tmp_path, monkeypatch):
     make_pipe().save_pretrained(tmp_path)
     monkeypatch.setattr(export, "export_graph", lambda network: graph)
     monkeypatch.setattr(sys, "argv", ["export", str(tmp_path)])
-    export.main()
+    export.cli()
     assert (tmp_path / "unet.onnx").read_bytes() == graph
 
 
@@ -107,7 +106,7 @@ def test_export_writes_nothing_that_draws_something_else(graph, tmp_path, monkey
     monkeypatch.setattr(export, "export_graph", lambda network: graph)
     monkeypatch.setattr(sys, "argv", ["export", str(tmp_path)])
     with pytest.raises(SystemExit, match=r"Nothing was exported: .* another architecture"):
-        export.main()
+        export.cli()
     assert not (tmp_path / "unet.onnx").exists()
 
 
@@ -119,7 +118,7 @@ class TestTwoStages:
         graphs = {16: graph, 64: larger}
         monkeypatch.setattr(export, "export_graph", lambda net: graphs[net.config.image_size])
         monkeypatch.setattr(sys, "argv", ["export", str(tmp_path)])
-        export.main()
+        export.cli()
         return tmp_path
 
     def test_export_adds_a_graph_to_each_stage(self, folder, graph, larger):
@@ -160,7 +159,7 @@ class TestTwoStages:
         (folder / "unet.onnx").unlink()
         (folder / "upscaler" / "model.safetensors").unlink()
         with pytest.raises(SystemExit, match="Nothing was exported: there is no .*upscaler/model"):
-            export.main()
+            export.cli()
         assert not (folder / "unet.onnx").exists()
 
 
@@ -220,9 +219,9 @@ def test_the_bundled_graph_can_be_used():
 
 def test_an_unknown_backend_is_named():
     with pytest.raises(ValueError, match="backend must be one of auto, torch, onnx, not 'tpu'"):
-        choose("tpu", make_pipe().network, None)
+        choose_backend("tpu", make_pipe().network, None)
 
 
 def test_a_network_that_is_not_on_the_cpu_stays_with_torch(graph):
     network = make_pipe().network.to("meta")
-    assert backend.choose("auto", network, graph) == ("torch", network.unet)
+    assert backend.choose_backend("auto", network, graph) == ("torch", network.unet)

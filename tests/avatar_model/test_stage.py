@@ -35,7 +35,7 @@ def small_pictures(batch):
 def draw(stage, settings, seeds, rows=slice(None)):
     low_res = small_pictures(4)[rows] if stage.config.is_upscaler else None
     with torch.inference_mode():
-        return stage.sample(looks(4)[rows], seeds, settings, low_res)
+        return stage.generate(looks(4)[rows], seeds, settings, low_res)
 
 
 def test_what_is_left_open_is_the_models_default(base, upscaler):

@@ -33,7 +33,7 @@ def drawn_larger(pipe, small, attributes, seeds, **settings):
     rows = torch.from_numpy(one_hot(np.stack([to_row(values) for values in attributes])))
     low_res = to_model(small.astype(np.uint8))
     with torch.inference_mode():
-        x = pipe.upscaler.sample(rows, seeds, pipe.upscaler.settings(**settings), low_res)
+        x = pipe.upscaler.generate(rows, seeds, pipe.upscaler.settings(**settings), low_res)
     return to_pixels(x).astype(int)
 
 

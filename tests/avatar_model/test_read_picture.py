@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from avatar_model import ATTRIBUTES, AvatarClassifier, AvatarPipeline
-from avatar_model.picture import SURE, read_attributes
+from avatar_model.read_picture import SURE, read_attributes
 
 ASSETS = Path(__file__).parents[2] / "assets"
 CROP = 420

@@ -1,13 +1,13 @@
-"""Any picture of a Cartoon Set avatar to its attributes, wherever the avatar stands in it."""
+"""Read the attributes of an avatar from any picture of it, wherever it stands there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from .attributes import NAMES, OFFSETS, SIZES
+from .attributes import NAMES
 from .classifier import AvatarClassifier
 from .images import DEFAULT_CROP, SOURCE_SIZE, load_avatar
 
@@ -33,14 +33,6 @@ SURE = 0.9
 Box = tuple[float, float, float]  # left, top, side in pixels of a view
 
 
-@dataclass(frozen=True)
-class _View:
-    """A picture without its background and the places where the avatar's frame may be."""
-
-    image: Image.Image
-    boxes: tuple[Box, ...]
-
-
 def read_attributes(
     image: Image.Image, classifier: AvatarClassifier, crop: int = DEFAULT_CROP
 ) -> dict[str, tuple[int, float]]:
@@ -52,42 +44,17 @@ def read_attributes(
     stands out from a plain page. Each of these framings is tried, and the one kept that the
     classifier is surest about.
 
-    On 60 images of the test split of ``cartoonset9k`` in each guise: of the visible attributes,
-    how many are read right; the share of all 18 that reach ``SURE``; and how many of those that
-    are visible are right.
-
-    ==================================== ===== ===== =====
-    our download, 64 pixels              0.924 0.72  0.990
-    1024 pixels                          0.931 0.72  0.992
-    256 on yellow                        0.930 0.72  0.992
-    64 on grey                           0.920 0.72  0.983
-    circle of 256, transparent           0.933 0.72  0.994
-    circle of 256 on teal                0.928 0.72  0.994
-    such a circle on a white page        0.929 0.72  0.994
-    original 500, transparent            0.911 0.71  0.988
-    original 500 on white                0.897 0.70  0.987
-    the same as JPEG, quality 85         0.919 0.72  0.990
-    ==================================== ===== ===== =====
-
-    With a second kind of download (``crop=420``) there is one more framing to mistake another for:
-    originals 0.899 to 0.912, downloads of 420 0.915 from 256 pixels and 0.873 from 64; those of
-    360 as above.
-
-    An avatar that stands by itself somewhere on a larger page is refused: its frame cannot be
-    told from its outline, as hair reaches out differently far, and searching for the place and
-    scale of greatest confidence found wrong ones (on 12 images 0.67 right, and 0.77 of the sure).
-
-    Whether it is an avatar at all it cannot tell: the classifier is about as sure of text, blobs
-    and colour gradients as of its worst avatars (mean log confidence in ``FRAMED_BY``, medians of
-    10: -0.43, -0.34 and -0.24; avatars go down to -0.40). Refused are only pictures that
-    cover too much or too little of their frame, as most without a plain background do.
+    An avatar that stands by itself somewhere on a larger page is refused: its frame cannot be told
+    from its outline, as hair reaches out differently far. Whether it is an avatar at all cannot be
+    told either; refused are only pictures that cover too much or too little of their frame, as
+    most without a plain background do. How much is read right: docs/model.md.
 
     Args:
         image: any mode; EXIF rotation is heeded.
         classifier: decides the values; what is hidden has the low confidence of a guess. Of the
             picture it sees the part that its own crop keeps.
         crop: what our downloads show of a 500x500 picture, that is the crop of the model that
-            draws them. Downloads of ``DEFAULT_CROP``, of earlier models, are always understood.
+            made them. Downloads of ``DEFAULT_CROP``, of earlier models, are always understood.
 
     Returns:
         name -> (value, confidence in 0..1) for all 18 attributes.
@@ -96,17 +63,14 @@ def read_attributes(
         ValueError: one sentence for the visitor: more than ``MAX_PIXELS``, nothing in it, no
             square or circle to stand in, or no plain background around it.
     """
-    downloads = tuple(classifier.crop / c for c in dict.fromkeys((DEFAULT_CROP, crop)))
-    view = _without_background(_upright(image), downloads, classifier.crop / SOURCE_SIZE)
-    if not view.boxes:
+    downloads = [classifier.crop / c for c in dict.fromkeys((DEFAULT_CROP, crop))]
+    avatar, boxes = _without_background(_upright(image), downloads, classifier.crop / SOURCE_SIZE)
+    if not boxes:
         raise ValueError("the avatar's place is unclear; please cut the picture to its square")
-    pixels = np.stack([_framed(view.image, box, classifier.image_size) for box in view.boxes])
+    pixels = np.stack([_framed(avatar, box, classifier.image_size) for box in boxes])
     reading = classifier(pixels)
-    p = reading.probabilities
-    slices = (p[:, o : o + n] for o, n in zip(OFFSETS, SIZES, strict=True))
-    confidence = np.stack([part.max(axis=1) for part in slices], axis=1)
-    columns = [NAMES.index(name) for name in FRAMED_BY]
-    scores = np.log(confidence[:, columns]).mean(axis=1)
+    confidence = reading.confidence
+    scores = np.log(confidence[:, [NAMES.index(name) for name in FRAMED_BY]]).mean(axis=1)
     best = int(scores.argmax())
     covered = (pixels[best, ..., 3] > 127).mean()
     if not COVERAGE[0] <= covered <= COVERAGE[1]:
@@ -139,46 +103,45 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _without_background(
-    picture: Image.Image, downloads: tuple[float, ...], original: float
-) -> _View:
+    picture: Image.Image, downloads: Sequence[float], original: float
+) -> tuple[Image.Image, list[Box]]:
     """Cut the avatar out of a plain page, and out of the square or circle it may stand in.
 
     Args:
         downloads: of each kind of download, what share of its side the classifier looks at.
         original: the same of an original picture.
+
+    Returns:
+        the picture without its background, and where in it the classifier may have to look.
     """
     width, height = picture.size
     pixels = np.asarray(picture)
-    background = _border_colour(pixels)
-    if background is None:
-        away = np.ones((height, width), dtype=bool)
-    else:
-        away = _difference(pixels, background) > TOLERANCE
-    if not away.any():
+    background = _common_colour(
+        np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    )
+    box: tuple[int, int, int, int] | None = (0, 0, width, height)
+    if background is not None:
+        box = _mask(_difference(pixels, background) > TOLERANCE).getbbox()
+    if box is None:
         raise ValueError("the picture is empty or of one colour")
-    left, top, right, bottom = _bounds(away)
+    left, top, right, bottom = box
     if min(right - left, bottom - top) < 16:
         raise ValueError("there is nothing in the picture that is big enough for an avatar")
     # A little more than the avatar, so that a fill from the edge goes all round it.
     pad = 2
-    box = (left - pad, top - pad, right + pad, bottom + pad)
-    scale = min(1.0, WORKING_SIZE / max(right - left, bottom - top))
     wide, high = right - left + 2 * pad, bottom - top + 2 * pad
-    canvas = Image.new(
-        "RGBa", (wide, high), (0, 0, 0, 0) if background is None else tuple(background)
-    )
-    canvas.paste(picture.crop((left, top, right, bottom)), (pad, pad))
+    paper = (0, 0, 0, 0) if background is None else tuple(background)
+    canvas = Image.new("RGBa", (wide, high), paper)
+    canvas.paste(picture.crop(box), (pad, pad))
+    scale = min(1.0, WORKING_SIZE / max(right - left, bottom - top))
     small = canvas.resize(
         (max(1, round(wide * scale)), max(1, round(high * scale))), Image.Resampling.BICUBIC
     )
-    shrunk = small.width / wide
-
-    def to_small(x: float, y: float, side: float) -> Box:
-        return ((x - box[0]) * shrunk, (y - box[1]) * shrunk, side * shrunk)
-
     boxes = []
-    if abs(width - height) <= 0.02 * max(width, height):
-        whole = to_small(0, 0, max(width, height))
+    side = max(width, height)
+    if abs(width - height) <= 0.02 * side:  # all of the picture may be a download or an original
+        scale = small.width / wide
+        whole = ((pad - left) * scale, (pad - top) * scale, side * scale)
         boxes += [_centre(whole, share) for share in (*downloads, original)]
     cut = np.asarray(small)
     if background is not None:
@@ -187,10 +150,11 @@ def _without_background(
     if tile is not None:
         inside, frame = tile
         boxes += [_centre(frame, share) for share in downloads]
-        colour = _edge_colour(cut, inside)
+        inner = np.asarray(_mask(inside).filter(ImageFilter.MinFilter(7))) > 0
+        colour = _common_colour(cut[inside & ~inner])  # of its rim
         if colour is not None:
             cut = _cut_out(cut, colour, inside)
-    return _View(Image.fromarray(cut, "RGBa"), tuple(boxes))
+    return Image.fromarray(cut, "RGBa"), boxes
 
 
 def _centre(frame: Box, share: float) -> Box:
@@ -200,18 +164,8 @@ def _centre(frame: Box, share: float) -> Box:
     return left + margin, top + margin, side * share
 
 
-def _border_colour(pixels: np.ndarray) -> np.ndarray | None:
-    """The colour, uint8 [4], of most of the outermost pixels of [H, W, 4]; None if they differ."""
-    return _common_colour(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]))
-
-
-def _edge_colour(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray | None:
-    """The same for the rim of the area ``inside``, bool [H, W]."""
-    inner = np.asarray(_mask(inside).filter(ImageFilter.MinFilter(7))) > 0
-    return _common_colour(pixels[inside & ~inner])
-
-
 def _common_colour(pixels: np.ndarray) -> np.ndarray | None:
+    """The colour, uint8 [4], of most of the pixels, [K, 4]; None if they differ."""
     colour = np.median(pixels, axis=0).astype(np.uint8)
     share = (_difference(pixels, colour) <= TOLERANCE).mean()
     return colour if share > 0.5 else None
@@ -224,13 +178,8 @@ def _mask(where: np.ndarray) -> Image.Image:
 
 def _difference(pixels: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """The largest of the four channels' differences, 0..255."""
-    return np.abs(pixels.astype(np.int16) - colour.astype(np.int16)).max(axis=-1)
-
-
-def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what is True."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    difference: np.ndarray = np.abs(pixels.astype(np.int16) - colour).max(axis=-1)
+    return difference
 
 
 def _cut_out(pixels: np.ndarray, background: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -245,33 +194,29 @@ def _cut_out(pixels: np.ndarray, background: np.ndarray, inside: np.ndarray) -> 
     share = np.where(near > 0, away / np.maximum(np.asarray(farthest), 1.0), 1.0)
     share = np.where(outside | ~inside, 0.0, share)[..., None]
     # A transparent background has alpha 0, so this leaves the alpha of soft edges as it is.
-    cut = np.where(share > 0, pixels - (1 - share) * background, 0.0)
-    cut = cut.clip(0, 255).round().astype(np.uint8)
+    exact = np.where(share > 0, pixels - (1 - share) * background, 0.0)
+    cut: np.ndarray = exact.clip(0, 255).round().astype(np.uint8)
     np.minimum(cut[..., :3], cut[..., 3:], out=cut[..., :3])
     return cut
 
 
 def _tile(mask: np.ndarray) -> tuple[np.ndarray, Box] | None:
     """A disc or a square with the avatar in it: what is inside, and its frame."""
-    if not mask.any():
+    box = _mask(mask).getbbox()
+    if box is None:
         return None
-    left, top, right, bottom = _bounds(mask)
+    left, top, right, bottom = box
     wide, high = right - left, bottom - top
     if abs(wide - high) > 0.03 * max(wide, high):
         return None
     side = (wide + high) / 2
     y, x = np.mgrid[: mask.shape[0], : mask.shape[1]] + 0.5
     cx, cy = (left + right) / 2, (top + bottom) / 2
-    frame = (cx - side / 2, cy - side / 2, side)
-    distance = np.hypot(x - cx, y - cy)
-    disc = distance <= side / 2
-    square = np.maximum(abs(x - cx), abs(y - cy)) <= side / 2
-    for shape, inner in (
-        (disc, distance <= side / 2 - 2),
-        (square, np.maximum(abs(x - cx), abs(y - cy)) <= side / 2 - 1),
-    ):
+    square = np.maximum(abs(x - cx), abs(y - cy))
+    for distance, edge in ((np.hypot(x - cx, y - cy), 2), (square, 1)):
+        shape = distance <= side / 2
         if (shape & mask).sum() > 0.97 * (shape | mask).sum():
-            return inner, frame
+            return distance <= side / 2 - edge, (cx - side / 2, cy - side / 2, side)
     return None
 
 
