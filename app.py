@@ -2,7 +2,7 @@
 
 The model comes from the environment variable ``AVATAR_MODEL`` (a checkpoint folder or a Hub
 repository) and is ``assets/model`` unless that is set; a model that cannot be had gives way to it,
-one whose upscaler cannot be had draws without, and the page says so. ``AVATAR_BACKEND=torch`` keeps
+one whose upscaler cannot be had goes without, and the page says so. ``AVATAR_BACKEND=torch`` keeps
 the page from using ONNX Runtime, ``AVATAR_DEVICE=cpu`` from using a GPU; ``cuda:1`` is the second.
 """
 
@@ -38,7 +38,7 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
     """A pipeline, what to call its model, and a notice for visitors, mostly empty.
 
     A page with another model is better than none while the Hub cannot be reached or somebody has
-    put something broken in the model's place; and one that draws small pictures is better than one
+    put something broken in the model's place; and one of small pictures is better than one
     with another model.
 
     Raises:
@@ -49,16 +49,14 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
     called = Path(name).resolve().name if Path(name).is_dir() or Path(name).is_absolute() else name
     try:
         pipeline, notice = _load(name)
-        return pipeline, called, notice
     except CheckpointError as error:
         if name == BUNDLED:
             raise
         logger.error("event=model_replaced error=%r", str(error))
-    notice = (
-        f"The model {called} cannot be had at the moment: this is the one that comes with the page."
-    )
-    pipeline, another = _load(BUNDLED)
-    return pipeline, "assets/model", f"{notice} {another}".strip()
+        pipeline, notice = _load(BUNDLED)
+        sentence = "cannot be had at the moment: this is the one that comes with the page."
+        called, notice = "assets/model", f"The model {called} {sentence} {notice}".strip()
+    return pipeline, called, notice
 
 
 def _load(name: str) -> tuple[AvatarPipeline, str]:
@@ -98,18 +96,18 @@ def main() -> None:
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(load_model, MODEL)
         # Gradio takes seconds to import, in which the model is loaded.
-        from ui import Studio, build_page, launch_options
+        from ui import Scheduler, build_page, launch_options
 
         try:
             pipeline, model, notice = loading.result()
         except (CheckpointError, BackendError, ValueError) as error:
             sys.exit(f"The model cannot be loaded: {error}")
-    studio = Studio(pipeline)
+    scheduler = Scheduler(pipeline)
     try:
-        build_page(studio, notice).launch(
+        build_page(scheduler, notice).launch(
             server_name=arguments.host,
             server_port=arguments.port,
-            **launch_options(studio, model, mcp=arguments.mcp),
+            **launch_options(scheduler, model, mcp=arguments.mcp),
         )
     except OSError as error:
         sys.exit(f"The page cannot be served: {error}")

@@ -10,25 +10,19 @@ ever looks in another way, the stubs are written as usual.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
+
+getfile = inspect.getfile
 
 
-@contextmanager
-def _without_files_of_gradio() -> Iterator[None]:
-    getfile = inspect.getfile
-
-    def hidden(thing: object) -> str:
-        if isinstance(thing, type) and thing.__module__.split(".")[0] == "gradio":
-            raise OSError(f"{thing.__name__} has no file while Gradio is imported")
-        return getfile(thing)
-
-    inspect.getfile = hidden
-    try:
-        yield
-    finally:
-        inspect.getfile = getfile
+def _hidden(thing: Any) -> str:
+    if isinstance(thing, type) and thing.__module__.split(".")[0] == "gradio":
+        raise OSError(f"{thing.__name__} has no file while Gradio is imported")
+    return getfile(thing)
 
 
-with _without_files_of_gradio():
-    import gradio  # noqa: F401
+inspect.getfile = _hidden  # type: ignore[assignment]
+try:
+    import gradio.components.api_component  # noqa: F401  the one that is not imported by itself
+finally:
+    inspect.getfile = getfile

@@ -14,167 +14,157 @@ import numpy as np
 
 from avatar_model import ANY, ATTRIBUTES, AvatarPipeline
 from avatar_model.attributes import GROUPS, NAMES
-
-from .controls import Controls
-from .drawing import Drawer, Drawing, random_seed
-from .memory import MAX_QUERY, Memory
-from .recipe import Recipe
-from .result import result_html
-from .sheets import board_html, guidance_sheet, look_sheet
-from .start_from import find_recipe, seen_html, uploaded
-from .visit import Updates, Views, Visit, handler
+from ui.browser_state import BrowserState
+from ui.event import Event, Updates, Views
+from ui.generation import AvatarGenerator, Generation, random_seed
+from ui.html.board import board_html
+from ui.html.result import result_html
+from ui.html.thumbnails import guidance_sheet, look_sheet
+from ui.link import from_query, to_query
+from ui.panels.start_from_picture import find_recipe, seen_html, uploaded
+from ui.recipe import SETTINGS, Recipe
 
 OPEN = "Looks are left on Any instead, the rest at its default."
 
 
 class Handlers:
-    """The event handlers of one page."""
+    """The event handlers of one page.
 
-    def __init__(self, drawer: Drawer, controls: Controls, views: Views) -> None:
-        self.drawer = drawer
+    Attributes:
+        controls: the inputs that a recipe is made of, by name.
+    """
+
+    def __init__(self, generator: AvatarGenerator, controls: dict[str, Any], views: Views) -> None:
+        self.generator = generator
         self.controls = controls
         self.views = views
 
     @property
     def pipeline(self) -> AvatarPipeline:
         """The model."""
-        return self.drawer.studio.pipeline
+        return self.generator.scheduler.pipeline
 
-    @handler
-    def open_page(self, visit: Visit) -> Updates:
-        """Draw what the link asks for; without one, a surprise."""
-        recipe, notes = Recipe.parse_leniently(self.pipeline, visit.query)
-        if "seed" not in visit.query:
+    def open_page(self, event: Event) -> Updates:
+        """What the link asks for; without one, a surprise."""
+        recipe, notes = Recipe.parse_leniently(self.pipeline, event.query)
+        if "seed" not in event.query:
             recipe = replace(recipe, seed=random_seed())
         _tell("Not all of this link can be drawn", notes, OPEN)
-        return self._draw(visit, recipe)
+        return self._generate(event, recipe)
 
-    @handler
-    def change(self, visit: Visit) -> Updates:
-        """A control has changed: draw again with the same seed."""
-        return self._draw(visit, self._recipe(visit), same_people=True)
+    def change(self, event: Event) -> Updates:
+        """A control has changed: generate again with the same seed."""
+        return self._generate(event, self._recipe(event), same_people=True)
 
-    @handler
-    def choose(self, visit: Visit) -> Updates:
+    def choose(self, event: Event) -> Updates:
         """A thumbnail was chosen.
 
         The controls mostly know already; but of two choices within milliseconds, which the browser
         works on side by side, they may have ended up with the first.
         """
-        match visit.values.pop("chosen"):
+        match event.values.pop("chosen"):
             case {"name": str(name), "value": value} if name in (*NAMES, "guidance_scale"):
-                recipe = self._recipe(visit, {name: value})
-                return self._draw(visit, recipe, same_people=True)
+                recipe = self._recipe(event, {name: value})
+                return self._generate(event, recipe, same_people=True)
         return {}
 
-    @handler
-    def preview(self, visit: Visit) -> Updates:
+    def preview(self, event: Event) -> Updates:
         """A slider is being dragged: a quick look, nothing to undo."""
-        recipe, _ = self._asked(visit, {})  # what is wrong is told when it is let go
-        drawing = self.drawer.preview(recipe, visit.visitor)
-        return {self.views.result: result_html(drawing, picked_of(drawing, visit.memory))}
+        recipe = self._recipe(event, tell=False)  # what is wrong is told when it is let go
+        generation = self.generator.preview(recipe, event.visitor)
+        return {self.views.result: result_html(generation, picked_of(generation, event.state))}
 
-    @handler
-    def generate(self, visit: Visit) -> Updates:
-        """Draw again, with a new seed unless it is kept."""
-        recipe = self._recipe(visit)
-        return self._draw(visit, recipe if visit.lock_seed else replace(recipe, seed=random_seed()))
+    def generate(self, event: Event) -> Updates:
+        """Once more, with a new seed unless it is kept."""
+        recipe = self._recipe(event)
+        if not event.lock_seed:
+            recipe = replace(recipe, seed=random_seed())
+        return self._generate(event, recipe)
 
-    @handler
-    def stop(self, visit: Visit) -> Updates:
-        """Draw no further; the controls say again what is shown."""
-        self.drawer.stop(visit.visitor)
-        return self._controls(visit, Recipe.from_query(self.pipeline, visit.memory.now))
+    def stop(self, event: Event) -> Updates:
+        """Generate no further; the controls say again what is shown."""
+        self.generator.stop(event.visitor)
+        return self._controls(event, from_query(self.pipeline, event.state.now))
 
-    @handler
-    def randomize(self, visit: Visit) -> Updates:
+    def randomize(self, event: Event) -> Updates:
         """Set every look that is not locked."""
-        return self._randomize(visit, NAMES, visit.lock_seed)
+        return self._randomize(event, NAMES, event.lock_seed)
 
-    @handler
-    def reset(self, visit: Visit) -> Updates:
+    def reset(self, event: Event) -> Updates:
         """All looks on Any, all settings and locks as on the first day."""
         recipe = Recipe.parse(self.pipeline, {"seed": random_seed()})
-        updates = self._draw(visit, recipe)
-        return updates | {self.views.board: self._board(recipe, visit.memory, value=[])}
+        updates = self._generate(event, recipe)
+        return updates | {self.views.board: self._board(recipe, event.state, value=[])}
 
-    @handler
-    def undo(self, visit: Visit) -> Updates:
-        """Back to the drawing before."""
-        return self._go(visit, visit.memory.undone())
+    def undo(self, event: Event) -> Updates:
+        """Back to what was shown before."""
+        return self._go(event, event.state.undone())
 
-    @handler
-    def redo(self, visit: Visit) -> Updates:
+    def redo(self, event: Event) -> Updates:
         """Forth again."""
-        return self._go(visit, visit.memory.redone())
+        return self._go(event, event.state.redone())
 
-    @handler
-    def on_board(self, visit: Visit) -> Updates:
+    def on_board(self, event: Event) -> Updates:
         """A look is opened, or a group randomized."""
-        match visit.data:
+        match event.data:
             case {"open": name} if name in NAMES:
-                return self._show(visit, replace(visit.memory, open=name))
+                return self._show(event, replace(event.state, open=name))
             case {"randomize": group} if group in GROUPS:
                 members = [a.name for a in ATTRIBUTES if a.group == group]
-                return self._randomize(visit, members, lock_seed=True)
+                return self._randomize(event, members, lock_seed=True)
         return {}
 
-    @handler
-    def on_result(self, visit: Visit) -> Updates:
+    def on_result(self, event: Event) -> Updates:
         """One of several images is picked, or what "Any" became is kept."""
-        match visit.data:
+        match event.data:
             case {"pick": int(index)} if index >= 0:
-                return self._show(visit, replace(visit.memory, picked=index))
+                return self._show(event, replace(event.state, picked=index))
             case {"keep": str(name)}:
-                shown = self._shown(visit)
+                shown = self._shown(event)
                 kept = shown if name == "all" else {name: shown[name]} if name in shown else {}
-                return self._draw(visit, self._recipe(visit, kept), same_people=True)
+                return self._generate(event, self._recipe(event, kept), same_people=True)
         return {}
 
-    @handler
-    def on_drop(self, visit: Visit) -> Updates:
+    def on_drop(self, event: Event) -> Updates:
         """A picture was dropped on the page."""
-        return self._start_from(visit, uploaded(visit.data.get("path")))
+        return self._start_from(event, uploaded(event.data.get("path")))
 
-    @handler
-    def on_file(self, visit: Visit) -> Updates:
+    def on_file(self, event: Event) -> Updates:
         """A picture was given in the panel."""
-        file = visit.values.pop("file")
+        file = event.values.pop("file")
         if file is None:
             return {}
-        return self._start_from(visit, Path(file)) | {self.views.file: None}
+        return self._start_from(event, Path(file)) | {self.views.file: None}
 
-    @handler
-    def on_saved(self, visit: Visit) -> Updates:
+    def on_saved(self, event: Event) -> Updates:
         """A saved avatar is taken up again."""
-        query = str(visit.data.get("recipe"))[:MAX_QUERY]
-        return self._draw(visit, Recipe.from_query(self.pipeline, query))
+        return self._generate(event, from_query(self.pipeline, str(event.data.get("recipe"))))
 
-    def _recipe(self, visit: Visit, new: Mapping[str, Any] | None = None) -> Recipe:
-        """What the controls say, and what is new; what cannot be drawn is told."""
-        recipe, notes = self._asked(visit, new or {})
-        _tell("This cannot be drawn", notes, "It stays as it was.")
+    def _recipe(
+        self, event: Event, new: Mapping[str, Any] | None = None, *, tell: bool = True
+    ) -> Recipe:
+        """What the controls say, and what is new; what is wrong stays as it was, and is told."""
+        values, before = {**event.values, **(new or {})}, dict(parse_qsl(event.state.now))
+        recipe, notes = Recipe.parse_leniently(self.pipeline, values, before)
+        if tell:
+            _tell("This cannot be drawn", notes, "It stays as it was.")
         return recipe
 
-    def _asked(self, visit: Visit, new: Mapping[str, Any]) -> tuple[Recipe, list[str]]:
-        """The same, with the sentences; what cannot be drawn stays as it was."""
-        before = dict(parse_qsl(visit.memory.now))
-        return Recipe.parse_leniently(self.pipeline, {**visit.values, **new}, before)
+    def _randomize(self, event: Event, names: Sequence[str], lock_seed: bool) -> Updates:
+        sampled = self.pipeline.vocabulary.sample({}, np.random.default_rng())
+        new = {name: sampled[name] for name in names if name not in event.locked}
+        if any(event.values[name] == ANY for name in event.locked):
+            shown = self._shown(event)  # what is locked is the look that is seen
+            new |= {name: shown[name] for name in event.locked}
+        if not lock_seed:
+            new["seed"] = random_seed()
+        return self._generate(event, self._recipe(event, new))
 
-    def _randomize(self, visit: Visit, names: Sequence[str], lock_seed: bool) -> Updates:
-        drawn = self.pipeline.vocabulary.sample({}, np.random.default_rng())
-        new = {name: drawn[name] for name in names if name not in visit.locked}
-        if any(visit.values[name] == ANY for name in visit.locked):
-            shown = self._shown(visit)  # what is locked is the look that is seen
-            new |= {name: shown[name] for name in visit.locked}
-        seed = {} if lock_seed else {"seed": random_seed()}
-        return self._draw(visit, self._recipe(visit, {**new, **seed}))
+    def _go(self, event: Event, state: BrowserState) -> Updates:
+        recipe = from_query(self.pipeline, state.now)
+        return self._generate(replace(event, state=replace(state, now=to_query(recipe))), recipe)
 
-    def _go(self, visit: Visit, memory: Memory) -> Updates:
-        recipe = Recipe.from_query(self.pipeline, memory.now)
-        return self._draw(replace(visit, memory=replace(memory, now=recipe.query())), recipe)
-
-    def _start_from(self, visit: Visit, path: Path) -> Updates:
+    def _start_from(self, event: Event, path: Path) -> Updates:
         try:
             found = find_recipe(self.pipeline, path.read_bytes())
         except ValueError as error:
@@ -183,64 +173,63 @@ class Handlers:
         finally:
             path.unlink()
         _tell("Not all of this picture's recipe can be drawn", found.notes, OPEN)
-        updates = self._draw(visit, found.recipe)
+        updates = self._generate(event, found.recipe)
         return updates | {self.views.seen: seen_html(self.pipeline, found)}
 
-    def _shown(self, visit: Visit) -> dict[str, int]:
+    def _shown(self, event: Event) -> dict[str, int]:
         """The 18 looks of the avatar that is shown large."""
-        recipe = self._recipe(visit)
-        index = min(visit.memory.picked, recipe.num_images - 1)
-        return self.drawer.draw(recipe).avatars[index].values
+        generation = self.generator.generate(self._recipe(event))
+        return generation.avatars[picked_of(generation, event.state)].recipe.named_looks
 
-    def _draw(self, visit: Visit, recipe: Recipe, *, same_people: bool = False) -> Updates:
-        """Draw, remember, show; and set the controls that say something else.
+    def _generate(self, event: Event, recipe: Recipe, *, same_people: bool = False) -> Updates:
+        """Generate, remember, show; and set the controls that say something else.
 
         Args:
             same_people: whether the one of several that was shown large stays so.
         """
-        picked = min(visit.memory.picked, recipe.num_images - 1) if same_people else 0
-        memory = visit.memory.shows(recipe.query(), picked)
-        drawing = self.drawer.draw(recipe, visit.visitor, visit.memory.turn)
-        return self._controls(visit, recipe) | self._views(drawing, memory)
+        picked = min(event.state.picked, recipe.num_images - 1) if same_people else 0
+        state = event.state.shows(to_query(recipe), picked)
+        generation = self.generator.generate(recipe, event.visitor, event.state.turn)
+        return self._controls(event, recipe) | self._views(generation, state)
 
-    def _controls(self, visit: Visit, recipe: Recipe) -> Updates:
+    def _controls(self, event: Event, recipe: Recipe) -> Updates:
         """Those that say something else than the recipe."""
-        new = recipe.named_looks | {name: getattr(recipe, name) for name in self.controls.settings}
+        new = recipe.named_looks | {name: getattr(recipe, name) for name in SETTINGS}
         return {
             component: new[name]
-            for name, component in self.controls.named().items()
-            if visit.values.get(name) != new[name]
+            for name, component in self.controls.items()
+            if event.values.get(name) != new[name]
         }
 
-    def _show(self, visit: Visit, memory: Memory) -> Updates:
-        """The same drawing seen otherwise; the studio still has its pictures."""
-        return self._views(self.drawer.draw(self._recipe(visit)), memory)
+    def _show(self, event: Event, state: BrowserState) -> Updates:
+        """The same avatars seen otherwise; the scheduler still has their pictures."""
+        return self._views(self.generator.generate(self._recipe(event)), state)
 
-    def _views(self, drawing: Drawing, memory: Memory) -> Updates:
-        views, recipe = self.views, drawing.recipe
-        picked = picked_of(drawing, memory)
-        avatar = drawing.avatars[picked]
-        chosen = recipe.named_looks[memory.open]
+    def _views(self, generation: Generation, state: BrowserState) -> Updates:
+        views, recipe = self.views, generation.recipe
+        picked = picked_of(generation, state)
+        avatar = generation.avatars[picked]
+        chosen = recipe.named_looks[state.open]
         return {
-            views.result: result_html(drawing, picked),
-            views.board: self._board(recipe, memory),
+            views.result: result_html(generation, picked),
+            views.board: self._board(recipe, state),
             views.sheet: gr.HTML(
-                options=look_sheet(self.pipeline, memory.open, avatar.recipe, chosen)
+                options=look_sheet(self.pipeline, state.open, avatar.recipe, chosen)
             ),
             views.guidance: gr.HTML(options=guidance_sheet(self.pipeline, avatar.recipe)),
-            views.memory: memory.to_json(),
-            views.undo: gr.update(interactive=bool(memory.past)),
-            views.redo: gr.update(interactive=bool(memory.future)),
+            views.state: state.to_json(),
+            views.undo: gr.update(interactive=bool(state.past)),
+            views.redo: gr.update(interactive=bool(state.future)),
         }
 
-    def _board(self, recipe: Recipe, memory: Memory, **locked: Any) -> gr.HTML:
+    def _board(self, recipe: Recipe, state: BrowserState, **locked: Any) -> gr.HTML:
         """An update of the board, which knows best what is locked."""
-        return gr.HTML(looks=board_html(self.pipeline.vocabulary, recipe, memory.open), **locked)
+        return gr.HTML(looks=board_html(self.pipeline.vocabulary, recipe, state.open), **locked)
 
 
-def picked_of(drawing: Drawing, memory: Memory) -> int:
+def picked_of(generation: Generation, state: BrowserState) -> int:
     """Which image is shown large: there may be fewer than when it was picked."""
-    return min(memory.picked, len(drawing.avatars) - 1)
+    return min(state.picked, len(generation.avatars) - 1)
 
 
 def _tell(title: str, notes: list[str], end: str) -> None:

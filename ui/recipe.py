@@ -1,14 +1,14 @@
-"""A recipe: all that decides a drawing, as a link, a picture's address and a PNG carry it."""
+"""A recipe: all that decides an avatar, checked; links, addresses and files carry it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from avatar_model import ANY, AvatarPipeline
-from avatar_model.arguments import MAX_SEED, choice, number, whole
+from avatar_model.arguments import MAX_SEED, number, one_of, whole
 from avatar_model.attributes import NAMES
 from avatar_model.samplers import SAMPLERS
 
@@ -22,11 +22,11 @@ SETTINGS = ("guidance_scale", "num_inference_steps", "sampler", "seed", "num_ima
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to draw and how; equal recipes give equal pictures.
+    """What to generate and how; equal recipes give equal pictures.
 
     Attributes:
         looks: the 18 values in the order of ``NAMES``, ``ANY`` where left open.
-        seed: of the first image, 0..4294967295; image i is drawn with seed + i.
+        seed: of the first image, 0..4294967295; image i is generated with seed + i.
     """
 
     looks: tuple[int, ...]
@@ -47,25 +47,24 @@ class Recipe:
         Raises:
             ValueError: with one sentence that names the culprit.
         """
-        unknown = [name for name in values if name not in NAMES and name not in SETTINGS]
-        if unknown:
-            raise ValueError(f"there is no parameter {unknown[0]!r:.80}")
         for name, value in values.items():
+            if name not in NAMES and name not in SETTINGS:
+                raise ValueError(f"there is no parameter {name!r:.80}")
             if isinstance(value, int) and abs(value) > MAX_SEED:  # may be too large for a float
                 raise ValueError(f"{name} is out of range")
         looks = pipeline.vocabulary.parse({n: v for n, v in values.items() if n in NAMES})
-        given = {name: _number(values.get(name)) for name in SETTINGS}
         defaults = {**pipeline.defaults, "seed": 0, "num_images": 1}
-        sampler = defaults["sampler"] if given["sampler"] is None else given["sampler"]
-        choice("sampler", sampler, tuple(SAMPLERS))
+        given = {name: _number(values.get(name)) for name in SETTINGS}
+        given = {n: defaults[n] if value is None else value for n, value in given.items()}
+        one_of("sampler", given["sampler"], tuple(SAMPLERS))
         steps, images = "num_inference_steps", "num_images"
         return cls(
             tuple(looks[name] for name in NAMES),
-            whole("seed", given["seed"], 0, MAX_SEED, defaults),
-            number("guidance_scale", given["guidance_scale"], 0, MAX_GUIDANCE_SCALE, defaults),
-            whole(steps, given[steps], 1, max_steps(pipeline), defaults),
-            sampler,
-            whole(images, given[images], 1, MAX_IMAGES, defaults),
+            whole("seed", given["seed"], 0, MAX_SEED),
+            number("guidance_scale", given["guidance_scale"], 0, MAX_GUIDANCE_SCALE),
+            whole(steps, given[steps], 1, max_steps(pipeline)),
+            given["sampler"],
+            whole(images, given[images], 1, MAX_IMAGES),
         )
 
     @classmethod
@@ -86,33 +85,20 @@ class Recipe:
         """
         good: dict[str, Any] = {}
         notes = []
+
+        def take(name: str, value: Any) -> None:
+            cls.parse(pipeline, {name: value})
+            good[name] = value
+
         for name in (*NAMES, *SETTINGS):
-            if error := cls._take(pipeline, good, values, name):
-                notes.append(error)
-                cls._take(pipeline, good, instead or {}, name)
+            if name in values:
+                try:
+                    take(name, values[name])
+                except ValueError as error:
+                    notes.append(str(error))
+                    with suppress(ValueError, KeyError):
+                        take(name, (instead or {})[name])
         return cls.parse(pipeline, good), notes
-
-    @classmethod
-    def _take(
-        cls,
-        pipeline: AvatarPipeline,
-        good: dict[str, Any],
-        values: Mapping[str, Any],
-        name: str,
-    ) -> str:
-        """Put a value among the good ones if it is there and is one; or say what is wrong."""
-        if name in values:
-            try:
-                cls.parse(pipeline, {name: values[name]})
-                good[name] = values[name]
-            except ValueError as error:
-                return str(error)
-        return ""
-
-    @classmethod
-    def from_query(cls, pipeline: AvatarPipeline, query: str) -> Recipe:
-        """The recipe of an address that this page has made; what is wrong is at its default."""
-        return cls.parse_leniently(pipeline, dict(parse_qsl(query)))[0]
 
     @property
     def named_looks(self) -> dict[str, int]:
@@ -127,13 +113,6 @@ class Recipe:
             del settings["num_images"]
         return looks | settings
 
-    def query(self) -> str:
-        """``values`` as the query of an address, to the last digit."""
-        values = self.values()
-        if self.guidance_scale.is_integer():
-            values["guidance_scale"] = int(self.guidance_scale)  # 1 and not 1.0
-        return urlencode(values)
-
     def single(self, index: int, looks: Mapping[str, int] | None = None) -> Recipe:
         """The recipe of image ``index`` alone, with what "Any" became in it if that is given."""
         return replace(
@@ -143,12 +122,15 @@ class Recipe:
             num_images=1,
         )
 
+    def singles(self) -> list[Recipe]:
+        """The recipes of all images."""
+        return [self.single(index) for index in range(self.num_images)]
+
     def with_value(self, name: str, value: Any) -> Recipe:
         """The same with another look or setting; ``value`` is trusted."""
         if name not in NAMES:
             return replace(self, **{name: value})
-        column = NAMES.index(name)
-        return replace(self, looks=(*self.looks[:column], value, *self.looks[column + 1 :]))
+        return replace(self, looks=tuple({**self.named_looks, name: value}.values()))
 
 
 def max_steps(pipeline: AvatarPipeline) -> int:
@@ -159,8 +141,6 @@ def max_steps(pipeline: AvatarPipeline) -> int:
 def _number(value: Any) -> Any:
     """Numbers arrive from an address as text."""
     if isinstance(value, str) and len(value) <= 30:
-        try:
+        with suppress(ValueError):
             return float(value)
-        except ValueError:
-            pass
     return value

@@ -79,7 +79,7 @@ def test_no_step_waits_for_the_device(pipeline, device, sampler, scale):
     for stage, low_res in ((pipeline.base, None), (pipeline.upscaler, small)):
         for settings in (Settings(1, scale, sampler), Settings(3, scale, sampler)):
             with torch.inference_mode(), told_of_waits(device, "error"):
-                stage.sample(rows, SEEDS, settings, low_res)
+                stage.generate(rows, SEEDS, settings, low_res)
 
 
 @contextmanager
@@ -113,12 +113,12 @@ def recipes(pipeline, count):
 
 def test_out_of_memory_halves_and_goes_on(on_cpu, pipeline, caplog):
     pytest.importorskip("gradio")
-    from ui.batch import draw_batch
+    from ui.inference.batch_runner import generate_batch
 
     caplog.set_level("WARNING")
     asked = recipes(pipeline, 192)
     with short_of_memory(pipeline) as sample:
-        drawn = draw_batch(sample, asked, pipeline.sizes[-1], lambda: None)
+        drawn = generate_batch(sample, asked, pipeline.sizes[-1], lambda *_: None)
     assert "out_of_memory" in caplog.text and len(drawn) == 192
     pixels = np.stack([np.asarray(d.image.convert("RGBa")) for d in drawn[-12:]])
     assert_near(pixels, draw(on_cpu, None), FLOAT32)
@@ -126,9 +126,9 @@ def test_out_of_memory_halves_and_goes_on(on_cpu, pipeline, caplog):
 
 def test_the_page_draws_on_the_device(on_cpu, pipeline):
     pytest.importorskip("gradio")
-    from ui.studio import Studio
+    from ui.inference.scheduler import Scheduler
 
-    futures = Studio(pipeline).submit_all(recipes(pipeline, 12), None, urgent=True, client="one")
+    futures = Scheduler(pipeline).submit_all(recipes(pipeline, 12), None, urgent=True, client="one")
     drawn = [future.result(timeout=60).image for future in futures]
     pixels = np.stack([np.asarray(image.convert("RGBa")) for image in drawn])
     assert_near(pixels, draw(on_cpu, None), FLOAT32)

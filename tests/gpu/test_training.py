@@ -13,7 +13,7 @@ from tests.tiny import TINY_UPSCALER
 from tests.train import processes
 from tests.train.loop.test_upscaler import save_base
 from train import presets
-from train.data.packed import open_dataset
+from train.data.dataset import open_dataset
 from train.loop.low_res import load_base, open_low_res
 from train.loop.trainer import Trainer
 from train.memory.estimate import measured_peak, memory_report
@@ -26,7 +26,7 @@ def test_bfloat16_learns_from_data_on_the_device(train, config, change, drawn, d
     losses = train(config)
     assert losses[-8:].mean() < 0.8 * losses[:4].mean()
     trainer = Trainer(config, drawn)
-    assert trainer.device.type == device.type and trainer.step == 30
+    assert trainer.device.type == device.type and trainer.state.step == 30
     if device.type == "cuda":
         pictures = trainer.training_data._arrays[0]
         assert isinstance(pictures, torch.Tensor) and pictures.device.type == "cuda"

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import app
-from avatar_model.checkpoint import CONFIG_FILE, UPSCALER_FOLDER, WEIGHTS_FILE
+from avatar_model.checkpoint_files import CONFIG_FILE, UPSCALER_FOLDER, WEIGHTS_FILE
 from benchmarks.app_server import ROOT, running_app
 
 
@@ -216,18 +216,18 @@ def test_clients_that_hang_up_free_the_sampler(site):
 LITTLE_MEMORY = """
 import resource, sys
 from avatar_model import AvatarPipeline
-from ui.batch import draw_batch
+from ui.inference.batch_runner import generate_batch
 from ui.recipe import Recipe
 
 pipeline = AvatarPipeline.from_pretrained(sys.argv[1], backend="torch")
 recipes = [Recipe.parse(pipeline, {"seed": seed}) for seed in range(64)]
-draw_batch(pipeline, recipes[:1], 64, lambda: None)
+generate_batch(pipeline, recipes[:1], 64, lambda *_: None)
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 for megabytes in (2, 4, 8, 16, 32, 64):  # more each time, until one image fits
     limit = used + megabytes * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     try:
-        print(len(draw_batch(pipeline, recipes, 64, lambda: None)))
+        print(len(generate_batch(pipeline, recipes, 64, lambda *_: None)))
         break
     except (MemoryError, RuntimeError):
         print("too little for one")

@@ -1,4 +1,4 @@
-"""The studio with a pipeline that waits, fails or lacks memory when it is told to."""
+"""The scheduler with a pipeline that waits, fails or lacks memory when it is told to."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from ui import drawing, studio
-from ui.drawing import Drawer
+from ui import generation
+from ui.errors import errors_as_sentences
+from ui.generation import AvatarGenerator
+from ui.inference import scheduler
+from ui.inference.scheduler import BusyError, Scheduler
 from ui.recipe import Recipe
-from ui.studio import BusyError, Studio
 
 SECONDS = 10
 
@@ -64,37 +66,37 @@ def until(condition):
 
 
 def test_the_same_recipe_is_drawn_once_for_all(slow):
-    made = Studio(slow)
-    first = made.submit(recipe(slow, 1))
+    made = Scheduler(slow)
+    first = made.submit_all([recipe(slow, 1)])[0]
     until(lambda: slow.asked)
-    others = [made.submit(recipe(slow, 1)), *made.submit_all([recipe(slow, 1)] * 2)]
+    others = [made.submit_all([recipe(slow, 1)])[0], *made.submit_all([recipe(slow, 1)] * 2)]
     made.abandon([first])  # the others still wait
     slow.go.set()
     assert {other.result(SECONDS).image for other in others} == {"image 1"}
-    assert made.submit(recipe(slow, 1)).result(0).image == "image 1"
+    assert made.submit_all([recipe(slow, 1)])[0].result(0).image == "image 1"
     assert slow.asked == [[1]]
     with pytest.raises(CancelledError):
         first.result(0)
 
 
 def test_what_nobody_waits_for_stops_the_sampler_or_leaves_the_line(slow):
-    made = Studio(slow)
-    running = made.submit(recipe(slow, 1))
+    made = Scheduler(slow)
+    running = made.submit_all([recipe(slow, 1)])[0]
     until(lambda: slow.asked)
-    waiting = made.submit(recipe(slow, 2))
+    waiting = made.submit_all([recipe(slow, 2)])[0]
     made.abandon([running, waiting])
     until(lambda: made.waiting == 0)
     slow.go.set()
-    made.submit(recipe(slow, 3)).result(SECONDS)
+    made.submit_all([recipe(slow, 3)])[0].result(SECONDS)
     assert slow.asked == [[1], [3]]
 
 
 def test_a_newcomer_is_drawn_before_the_rest_of_a_sheet(slow):
-    made = Studio(slow)
-    made.submit(recipe(slow, 0))
+    made = Scheduler(slow)
+    made.submit_all([recipe(slow, 0)])
     until(lambda: slow.asked)
     sheet = made.submit_all([recipe(slow, 100 + i) for i in range(111)], client="a")
-    mine = made.submit(recipe(slow, 7), client="b")
+    mine = made.submit_all([recipe(slow, 7)], client="b")[0]
     slow.go.set()
     for future in [mine, *sheet]:
         future.result(SECONDS)
@@ -102,34 +104,34 @@ def test_a_newcomer_is_drawn_before_the_rest_of_a_sheet(slow):
 
 
 def test_the_line_is_bounded_for_all_and_for_one_and_says_how_long_it_is(slow):
-    made = Studio(slow, max_waiting=4, max_per_client=3)
-    made.submit(recipe(slow, 0))
+    made = Scheduler(slow, max_waiting=4, max_per_client=3)
+    made.submit_all([recipe(slow, 0)])
     until(lambda: slow.asked)
     made.submit_all([recipe(slow, i) for i in (1, 2)], client="a")
     with pytest.raises(BusyError, match="2 avatars of yours are waiting"):
         made.submit_all([recipe(slow, i) for i in (3, 4)], client="a")
     with pytest.raises(BusyError, match=r"3 avatars are waiting, for about \d+ seconds"):
         made.submit_all([recipe(slow, i) for i in (5, 6)], client="b")
-    joined = made.submit(recipe(slow, 2), client="c")  # costs nothing
+    joined = made.submit_all([recipe(slow, 2)], client="c")[0]  # costs nothing
     assert made.place([joined])[0] == 1
     slow.go.set()
     joined.result(SECONDS)
 
 
 def test_a_long_batch_is_cut_into_short_ones(slow):
-    made = Studio(slow)
+    made = Scheduler(slow)
     slow.go.set()
     long = {"num_inference_steps": 50, "guidance_scale": 3}
-    made._pace.of_stage = [0.01]  # a second per image
+    made._duration.of_stage = [0.01]  # a second per image
     for future in made.submit_all([recipe(slow, i, **long) for i in range(3)]):
         future.result(SECONDS)
     assert slow.asked[0] == [0]
 
 
 def test_out_of_memory_halves_until_it_fits(slow):
-    made = Studio(slow)
-    made._pace.of_stage, slow.fits = [1e-6], 2
-    made.submit(recipe(slow, 99))
+    made = Scheduler(slow)
+    made._duration.of_stage, slow.fits = [1e-6], 2
+    made.submit_all([recipe(slow, 99)])
     until(lambda: slow.asked)
     futures = made.submit_all([recipe(slow, i) for i in range(7)])
     slow.go.set()
@@ -138,71 +140,73 @@ def test_out_of_memory_halves_until_it_fits(slow):
 
 
 def test_a_failure_reaches_those_who_wait_and_the_next_is_drawn(slow):
-    made = Studio(slow)
+    made = Scheduler(slow)
     slow.error = RuntimeError("broken")
     slow.go.set()
     with pytest.raises(RuntimeError, match="broken"):
-        made.submit(recipe(slow, 1)).result(SECONDS)
+        made.submit_all([recipe(slow, 1)])[0].result(SECONDS)
     slow.error = None
-    assert made.submit(recipe(slow, 1)).result(SECONDS).image == "image 1"
+    assert made.submit_all([recipe(slow, 1)])[0].result(SECONDS).image == "image 1"
     assert made.alive
 
 
 def test_who_wants_to_be_alone_waits_for_its_turn_and_keeps_others_out(slow, monkeypatch):
-    made = Studio(slow)
+    made = Scheduler(slow)
     slow.go.set()
     with made.alone() as tools:
         assert tools.sample is slow
-        waiting = made.submit(recipe(slow, 1))
+        waiting = made.submit_all([recipe(slow, 1)])[0]
         time.sleep(0.05)
         assert not waiting.done()
     waiting.result(SECONDS)
     slow.go.clear()
-    made.submit(recipe(slow, 2))
+    made.submit_all([recipe(slow, 2)])
     until(lambda: len(slow.asked) == 2)
-    monkeypatch.setattr(studio, "TIME_LIMIT", 0.05)
+    monkeypatch.setattr(scheduler, "TIME_LIMIT", 0.05)
     with pytest.raises(BusyError, match="was given up"), made.alone():
         pass
     slow.go.set()
-    made.submit(recipe(slow, 3)).result(SECONDS)  # the turn that was given up is passed over
+    # The turn that was given up is passed over.
+    made.submit_all([recipe(slow, 3)])[0].result(SECONDS)
 
 
 def test_the_time_limit_frees_the_device(slow, monkeypatch):
-    monkeypatch.setattr(drawing, "TIME_LIMIT", 0.05)
-    made = Studio(slow)
-    with pytest.raises(gr.Error, match="longer than 60 seconds and was given up"):
-        Drawer(made).draw(recipe(slow, 1, num_images=4))
+    monkeypatch.setattr(generation, "TIME_LIMIT", 0.05)
+    made = Scheduler(slow)
+    sentence = "longer than 60 seconds and was given up"
+    with pytest.raises(gr.Error, match=sentence), errors_as_sentences():
+        AvatarGenerator(made).generate(recipe(slow, 1, num_images=4))
     until(lambda: made.waiting == 0)
 
 
 def test_a_newer_request_replaces_the_one_before(slow, monkeypatch):
-    monkeypatch.setattr(Drawer, "_avatar", lambda _, recipe, drawn: drawn.image)
-    drawer = Drawer(Studio(slow))
+    monkeypatch.setattr(AvatarGenerator, "_avatar", lambda _, recipe, drawn: drawn.image)
+    generator = AvatarGenerator(Scheduler(slow))
     with ThreadPoolExecutor(2) as threads:
-        older = threads.submit(drawer.draw, recipe(slow, 1), "visitor")
+        older = threads.submit(generator.generate, recipe(slow, 1), "visitor")
         until(lambda: slow.asked)
-        newer = threads.submit(drawer.draw, recipe(slow, 2), "visitor")
+        newer = threads.submit(generator.generate, recipe(slow, 2), "visitor")
         with pytest.raises(CancelledError):
             older.result(SECONDS)
         slow.go.set()
         assert newer.result(SECONDS).avatars == ["image 2"]
-    assert not drawer._latest
+    assert not generator._latest
 
 
 def test_a_preview_gives_way_to_what_was_asked_for(slow, monkeypatch):
     """The last preview of a slider may come in after the slider was let go."""
-    monkeypatch.setattr(Drawer, "_avatar", lambda _, recipe, drawn: drawn.image)
-    drawer = Drawer(Studio(slow))
+    monkeypatch.setattr(AvatarGenerator, "_avatar", lambda _, recipe, drawn: drawn.image)
+    generator = AvatarGenerator(Scheduler(slow))
     with ThreadPoolExecutor(2) as threads:
-        preview = threads.submit(drawer.preview, recipe(slow, 1), "visitor")
+        preview = threads.submit(generator.preview, recipe(slow, 1), "visitor")
         until(lambda: slow.asked)
-        asked = threads.submit(drawer.draw, recipe(slow, 2, num_images=3), "visitor")
+        asked = threads.submit(generator.generate, recipe(slow, 2, num_images=3), "visitor")
         with pytest.raises(CancelledError):
             preview.result(SECONDS)
         with pytest.raises(CancelledError):
-            drawer.preview(recipe(slow, 2, num_images=3), "visitor")
+            generator.preview(recipe(slow, 2, num_images=3), "visitor")
         slow.go.set()
         assert len(asked.result(SECONDS).avatars) == 3
     # Later still, it shows what is there; of anything else a single image.
-    assert len(drawer.preview(recipe(slow, 2, num_images=3), "visitor").avatars) == 3
-    assert len(drawer.preview(recipe(slow, 9, num_images=3), "visitor").avatars) == 1
+    assert len(generator.preview(recipe(slow, 2, num_images=3), "visitor").avatars) == 3
+    assert len(generator.preview(recipe(slow, 9, num_images=3), "visitor").avatars) == 1

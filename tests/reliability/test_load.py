@@ -21,8 +21,8 @@ def run(work):
 
 def test_visitors_and_a_burst_without_an_error(site):
     for record in (
-        run(load.visitors(site.server.address, 5, 3)),
-        run(load.burst(site.server.address, 40)),
+        run(load.run_visitors(site.server, 5, 3)),
+        run(load.run_burst(site.server, 40)),
     ):
         assert record.errors == []
         assert "0 errors" in load.report(record, 1)
@@ -31,9 +31,9 @@ def test_visitors_and_a_burst_without_an_error(site):
 
 def test_memory_stays_flat(site):
     """Far too short to prove it: a leak of a picture per request would show."""
-    record, memory = run(load.soak(site.server, 40, warm_up=40))
+    record = run(load.run_soak(site.server, 40, warm_up=40))
     assert record.errors == []
-    assert memory[-1] - memory[0] < 40  # MiB
+    assert record.memory[-1] - record.memory[0] < 40  # MiB
 
 
 def test_health_says_what_runs(site, large_model):
@@ -58,8 +58,8 @@ def test_every_drawing_is_one_line_of_the_log_about_nobody(site):
     site.draw(hair=42, seed=987654321)
     lines = [line for line in site.server.log().splitlines() if "event=drawn" in line]
     pattern = (
-        r"time=\S+ level=INFO logger=ui.studio event=drawn images=\d+ steps=\d+ guidance=\S+ "
-        r"sampler=\S+ size=\d+ seconds=\d+\.\d{3} waited=\d+\.\d{3} waiting=\d+"
+        r"time=\S+ level=INFO logger=ui.inference.scheduler event=drawn images=\d+ steps=\d+ "
+        r"guidance=\S+ sampler=\S+ size=\d+ seconds=\d+\.\d{3} waited=\d+\.\d{3} waiting=\d+"
     )
     assert lines and all(re.fullmatch(pattern, line) for line in lines)
     assert "987654321" not in site.server.log() and "127.0.0.1 " not in site.server.log()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from avatar_model.attributes import NAMES
-from ui.picture_files import MAX_FILE
+from ui.files.picture_file import MAX_FILE
 from ui.recipe import SETTINGS
 
 from .conftest import SECRET

@@ -26,9 +26,9 @@ from tests.ui.browsing import (
     take,
 )
 from tests.ui.pictures import opened, same
-from tests.ui.test_routes import get
-from ui.picture_files import read_recipe
-from ui.resizing import resize
+from tests.ui.test_pictures import get
+from ui.files.picture_file import read_recipe
+from ui.files.resize import resize
 
 LINK = "hair=12&glasses=3&seed=7"
 LOOKS = {"hair": 12, "glasses": 3}

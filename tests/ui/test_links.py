@@ -24,9 +24,9 @@ from tests.ui.browsing import (
     thumbnail,
     toast,
 )
-from ui.drawing import Avatar, Drawing
+from ui.generation import Avatar, Generation
+from ui.html.result import result_html
 from ui.recipe import Recipe
-from ui.result import result_html
 
 
 def test_the_copied_link_restores_everything_in_another_browser(visit, browser, server):
@@ -111,7 +111,7 @@ def test_on_a_space_the_link_is_the_spaces(monkeypatch, pipeline, space):
     monkeypatch.setenv("SPACE_ID", space)
     drawn = Recipe.parse(pipeline, dict.fromkeys(NAMES, 0))
     avatar = Avatar(Image.new("RGBA", (64, 64)), drawn, dict.fromkeys(NAMES, "it"), frozenset())
-    html = result_html(Drawing(drawn, [avatar], 0.1))
+    html = result_html(Generation(drawn, [avatar], 0.1))
     home = f"https://huggingface.co/spaces/{space}" if space else ""
     assert f'data-home="{home}"' in html
 

@@ -26,8 +26,8 @@ from tests.ui.browsing import (
 )
 from tests.ui.conftest import HAIR
 from tests.ui.pictures import opened, same
+from ui.html.thumbnails import look_sheet
 from ui.recipe import Recipe
-from ui.sheets import look_sheet
 
 
 def test_a_thumbnail_is_what_one_gets(visit, server):

@@ -13,6 +13,7 @@ from avatar_model import ANY
 from avatar_model.arguments import MAX_SEED
 from avatar_model.attributes import NAMES
 from avatar_model.samplers import SAMPLERS
+from ui.link import to_query
 from ui.recipe import MAX_IMAGES, MAX_STEPS, SETTINGS, Recipe
 
 JSON = st.recursive(
@@ -45,7 +46,7 @@ def test_there_and_back(pipeline, data):
     """Through JSON and through an address."""
     recipe = data.draw(recipes(pipeline))
     assert Recipe.parse(pipeline, json.loads(json.dumps(recipe.values()))) == recipe
-    query = dict(parse_qsl(recipe.query(), strict_parsing=True))
+    query = dict(parse_qsl(to_query(recipe), strict_parsing=True))
     assert Recipe.parse(pipeline, query) == recipe
     assert Recipe.parse_leniently(pipeline, query) == (recipe, [])
 

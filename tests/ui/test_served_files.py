@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ui.served_files import serve
+from ui.routes.served_files import serve
 
 CONTENT = b"avatar" * 100_000
 

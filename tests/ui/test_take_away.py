@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.ui.browsing import download, expect, recipe, redrawn, show, take
 from tests.ui.pictures import opened, same
-from ui.picture_files import read_recipe
+from ui.files.picture_file import read_recipe
 
 
 def link(page, kind, size, *parts):

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from avatar_model.film import film
+from ui.inference.scheduler import Scheduler
+from ui.inference.zero_gpu import Tools, tools_of
 from ui.recipe import Recipe
-from ui.studio import Studio
-from ui.zero_gpu import Tools, tools_of
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def durations(monkeypatch):
 
 def test_the_picture_is_the_same_and_the_time_honest(pipeline, durations):
     recipe = Recipe.parse(pipeline, {"seed": 7, "num_inference_steps": 3, "guidance_scale": 2})
-    drawn = Studio(pipeline).submit(recipe).result(30)
+    drawn = Scheduler(pipeline).submit_all([recipe])[0].result(30)
     plain = pipeline({}, seed=7, num_inference_steps=3, guidance_scale=2)
     assert drawn.image.tobytes() == plain.images[0].tobytes()
     assert durations == [pytest.approx(2 + 0.02 * 6)]
@@ -43,9 +43,9 @@ def test_the_picture_is_the_same_and_the_time_honest(pipeline, durations):
 
 def test_large_pictures_take_longer(large_pipeline, durations):
     recipe = Recipe.parse(large_pipeline, {"seed": 7, "num_inference_steps": 3})
-    studio = Studio(large_pipeline)
-    sizes = [studio.submit(recipe, size).result(30).image.width for size in (64, 256)]
-    with studio.alone() as tools:
+    scheduler = Scheduler(large_pipeline)
+    sizes = [scheduler.submit_all([recipe], size)[0].result(30).image.width for size in (64, 256)]
+    with scheduler.alone() as tools:
         tools.film({}, seed=7, num_inference_steps=3, guidance_scale=1.0)
         frames = tools.morph({"hair": 3}, {"hair": 4}, num_frames=5, seed=7)
     assert sizes == [64, 256] and frames[0].width == 256
@@ -55,7 +55,7 @@ def test_large_pictures_take_longer(large_pipeline, durations):
 
 def test_films_and_morphs_borrow_it_too(pipeline, durations):
     settings = {"seed": 7, "num_inference_steps": 3}
-    with Studio(pipeline).alone() as tools:
+    with Scheduler(pipeline).alone() as tools:
         frames = tools.film({"hair": 3}, **settings, guidance_scale=2)
         morph = tools.morph({"hair": 3}, {"hair": 4}, num_frames=5, seed=7)
     assert [f.noisy for f in frames] == [
@@ -73,9 +73,9 @@ def test_who_asked_is_known_while_it_is_drawn(pipeline, monkeypatch):
         found.append(visitor.get())
         return pipeline(*args, **settings)
 
-    monkeypatch.setattr("ui.studio.tools_of", lambda _: Tools(sample, None, None))
+    monkeypatch.setattr("ui.inference.scheduler.tools_of", lambda _: Tools(sample, None, None))
     visitor.set("Ada")
-    Studio(pipeline).submit(Recipe.parse(pipeline, {"seed": 7})).result(30)
+    Scheduler(pipeline).submit_all([Recipe.parse(pipeline, {"seed": 7})])[0].result(30)
     assert found == ["Ada"]
 
 

@@ -1,0 +1,150 @@
+"""Start from a picture: our own files bring their recipe, others are looked at."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from avatar_model import ANY, ATTRIBUTES, AvatarPipeline
+from avatar_model.attributes import NAMES
+from tests.ui.browsing import (
+    chip,
+    download,
+    drop,
+    expect,
+    picture,
+    pixels,
+    recipe,
+    redrawn,
+    show,
+    toast,
+)
+from tests.ui.pictures import same
+from ui.files.picture_file import MAX_FILE, FileOptions, encode
+from ui.panels import start_from_picture
+
+BUNDLED = Path(__file__).parents[2] / "assets" / "model"
+
+
+def png(image):
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def avatar():
+    """An avatar of the bundled model on white, without its recipe."""
+    looks = {"face_color": 2, "hair": 11, "hair_color": 1, "glasses": 5, "facial_hair": 4}
+    drawn = AvatarPipeline.from_pretrained(BUNDLED, backend="torch")(looks, seed=7).images[0]
+    return png(Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "SVG"])
+def test_a_dropped_file_brings_its_avatar_back(visit, kind):
+    page = visit("hair=12&seed=7&guidance_scale=2")
+    first, alt = pixels(page), picture(page).get_attribute("alt")
+    show(page, "Take away")
+    page.get_by_label(kind, exact=True).check()
+    page.get_by_label("Circle", exact=True).check()
+    page.locator(f"#take-away a[href*='avatar.{kind.lower()}'][href*='circle']").wait_for()
+    name, content = download(page, page.locator("#take-away a"))
+    with redrawn(page):
+        page.get_by_role("button", name="Randomize", exact=True).click()
+    with redrawn(page):
+        drop(page, name, content)
+    assert same(pixels(page), first)
+    assert picture(page).get_attribute("alt") == alt
+    assert set(recipe(page)) == {*NAMES, "seed", "guidance_scale", "num_inference_steps", "sampler"}
+    assert (recipe(page)["seed"], recipe(page)["guidance_scale"]) == ("7", "2")
+    show(page, "From a picture")
+    expect(page.locator("#seen")).to_contain_text("This file brought its recipe along")
+
+
+def test_a_file_given_in_the_panel(visit):
+    page = visit("hair=12&seed=7")
+    first = pixels(page)
+    name, content = download(page, page.get_by_text("Download PNG"))
+    with redrawn(page):
+        page.get_by_role("button", name="Randomize", exact=True).click()
+    show(page, "From a picture")
+    given = page.locator("#upload input[type=file]")
+    with redrawn(page):
+        given.set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
+    assert same(pixels(page), first)
+    # The panel is empty again, for the next one.
+    expect(page.locator("#upload")).to_contain_text("Drop File Here")
+    given.set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"})
+    expect(toast(page).first).to_contain_text("this file is not a picture")
+    expect(page.locator("#seen")).to_have_text("This file is not a picture.")
+    expect(page.locator("#upload")).to_contain_text("Drop File Here")
+
+
+def test_the_looks_of_any_avatar_are_read_and_the_unsure_stay_any(page, avatar):
+    with redrawn(page):
+        drop(page, "somebody.png", avatar)
+    show(page, "From a picture")
+    rows = [row.split("\t") for row in page.locator("#seen tbody tr").all_inner_texts()]
+    assert [row[0] for row in rows] == [a.title for a in ATTRIBUTES]
+    unsure = {a.name for a, row in zip(ATTRIBUTES, rows, strict=True) if "unsure" in row[3]}
+    assert {a.name for a in ATTRIBUTES} - set(recipe(page)) == unsure
+    assert recipe(page)["face_color"] == "2" and 2 < len(unsure) < 12
+    for row in rows:
+        assert ("unsure" in row[3]) == (int(row[2].rstrip("%")) < 90), row
+    show(page, "Look")
+    face = page.locator(".chip:has([value=face_color])")
+    expect(face).to_contain_text(f"face color {recipe(page)['face_color']}")
+    expect(chip(page, "hair")).to_be_checked()
+
+
+@pytest.mark.parametrize("content", [b"no picture", b"\x89PNG\r\n\x1a\n" + bytes(100), b""])
+def test_garbage_is_one_sentence(page, content):
+    before = page.url
+    drop(page, "avatar.png", content)
+    expect(toast(page)).to_have_count(1)
+    text = toast(page).inner_text()
+    assert "picture" in text and "\n\n" not in text and len(text) < 200
+    assert page.url == before
+
+
+def test_sure_and_unsure(pipeline, monkeypatch, avatar):
+    seen = dict.fromkeys(NAMES, (0, 0.5)) | {"hair": (12, 0.95), "glasses": (3, 0.89)}
+    monkeypatch.setattr(start_from_picture, "read_attributes", lambda *_: seen)
+    found = start_from_picture.find_recipe(pipeline, avatar)
+    looks = dict(zip(NAMES, found.recipe.looks, strict=True))
+    assert looks == dict.fromkeys(NAMES, ANY) | {"hair": 12}
+    assert found.seen == seen
+    html = start_from_picture.seen_html(pipeline, found)
+    assert html.count("unsure: left on Any") == 17 and "95%" in html
+
+
+def test_a_forged_recipe_falls_back_with_notes(pipeline):
+    forged = {"hair": 999, "glasses": "<b>", "seed": 7, "face_color": 2, "__proto__": 1}
+    content = encode(Image.new("RGBA", (64, 64)), FileOptions(size=64), forged)
+    found = start_from_picture.find_recipe(pipeline, content)
+    assert found.recipe.values()["face_color"] == 2 and found.recipe.seed == 7
+    assert [note.split()[0] for note in found.notes] == ["hair", "glasses"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "not a picture"),
+        (b"GIF89a" + bytes(20), "picture"),
+        (bytes(MAX_FILE + 1), "larger than 32 MB"),
+    ],
+)
+def test_what_cannot_be_read(pipeline, content, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        start_from_picture.find_recipe(pipeline, content)
+
+
+def test_only_uploaded_files_are_opened(tmp_path):
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"x")
+    for path in (secret, "/etc/passwd", "../../etc/passwd", None, ""):
+        with pytest.raises(ValueError, match="has not arrived"):
+            start_from_picture.uploaded(path)

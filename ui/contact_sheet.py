@@ -1,0 +1,39 @@
+"""Many avatars of one recipe on one picture."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from PIL import Image
+
+from avatar_model.contact_sheet import contact_sheet
+from ui.files.resize import resize
+from ui.generation import AvatarGenerator
+from ui.inference.scheduler import TIME_LIMIT, too_long
+from ui.recipe import MAX_IMAGES, Recipe
+
+MAX_SHEET = 64
+CELL = 256
+"""Side of an avatar on the sheet, in pixels, if it is generated so large."""
+SMALL_CELL = 128
+"""Otherwise, where an avatar is smaller than that."""
+
+
+def generate_contact_sheet(generator: AvatarGenerator, recipe: Recipe, count: int) -> Image.Image:
+    """``count`` avatars of a recipe, seeds counting up, as one transparent picture.
+
+    Raises:
+        BusyError: too many wait, or it takes too long.
+    """
+    images: list[Image.Image] = []
+    started = time.monotonic()
+    while len(images) < count:
+        if time.monotonic() - started > TIME_LIMIT:  # each part may take that long
+            raise too_long()
+        num_images = min(MAX_IMAGES, count - len(images))
+        part = replace(recipe.single(len(images)), num_images=num_images)
+        images += [avatar.image for avatar in generator.generate(part).avatars]
+    if images[0].width > CELL:
+        images = [resize(image, CELL) for image in images]
+    return contact_sheet(images, scale=max(1, SMALL_CELL // images[0].width))

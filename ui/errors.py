@@ -1,0 +1,64 @@
+"""Every error as one sentence for the visitor; what is no fault of theirs is logged as well."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+
+from ui.inference.scheduler import BusyError
+
+UNFIT = "what was sent does not fit this endpoint; /gradio_api/info lists its parameters"
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """A visitor's mistake keeps its message; anything else is ours, and is logged."""
+    try:
+        yield
+    except CancelledError:
+        raise
+    except gr.Error as error:  # for the visitor, also one of Gradio's own
+        error.print_exception = False
+        raise
+    except BusyError as error:
+        raise gr.Error(str(error).capitalize(), print_exception=False, title="Busy") from error
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+    except OSError as error:  # only files to take away are written
+        logger.error("event=no_file error=%r", error.strerror)
+        sentence = "The server cannot store files at the moment; please try again later."
+        raise gr.Error(sentence, print_exception=False) from error
+    except Exception as error:
+        logger.exception("drawing failed")
+        sentence = "Something went wrong while drawing; please try again."
+        raise gr.Error(sentence, print_exception=False) from error
+
+
+class Page(gr.Blocks):
+    """``gr.Blocks``, except that every error ends in a sentence and nobody's input in a traceback.
+
+    Gradio checks the number of values and the files among them before it calls a handler; what it
+    raises there would be logged as a fault of ours and answered with nothing.
+    """
+
+    async def preprocess_data(self, *args: Any, **kwargs: Any) -> Any:
+        """As Gradio's, with a ``gr.Error`` for whatever it raises."""
+        try:
+            return await super().preprocess_data(*args, **kwargs)
+        except gr.Error as error:  # a file that is not the visitor's
+            error.print_exception = False
+            raise
+        except Exception as error:
+            raise gr.Error(UNFIT, print_exception=False) from error
+
+    async def call_function(self, *args: Any, **kwargs: Any) -> Any:
+        """As Gradio's, which calls every handler and endpoint: their errors become sentences."""
+        with errors_as_sentences():
+            return await super().call_function(*args, **kwargs)

@@ -1,0 +1,1 @@
+"""An avatar as a file to take away: PNG, WebP or SVG, at any size."""

@@ -1,0 +1,190 @@
+"""One visitor's request to the scheduler: its time limit, how long it took, what replaces it."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future, wait
+from dataclasses import dataclass, replace
+
+import gradio as gr
+from PIL import Image
+
+from avatar_model import ANY
+from avatar_model.arguments import MAX_SEED
+from ui.files.picture_file import FileOptions, encode
+from ui.inference.batch_runner import GeneratedImage
+from ui.inference.client import current_client, current_listener
+from ui.inference.scheduler import TIME_LIMIT, Scheduler, too_long
+from ui.recipe import Recipe
+
+POLL_SECONDS = 0.25
+"""How often to look whether anybody still listens."""
+TELL_AFTER = 3.0
+"""Seconds until somebody is told their place in the queue."""
+
+MAX_VISITORS = 10_000
+"""Whose turns are remembered."""
+
+
+@dataclass(frozen=True)
+class Avatar:
+    """One finished picture.
+
+    Attributes:
+        recipe: of this picture alone, complete.
+        labels: the 18 looks as the vocabulary calls them.
+        sampled: names of the looks that were left on "Any".
+    """
+
+    image: Image.Image
+    recipe: Recipe
+    labels: dict[str, str]
+    sampled: frozenset[str]
+
+    def file(self, options: FileOptions) -> bytes:
+        """The picture as a file that knows its recipe."""
+        return encode(self.image, options, self.recipe.values())
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The answer to one request.
+
+    Attributes:
+        seconds: that it took, or None if all of it was still there.
+    """
+
+    recipe: Recipe
+    avatars: list[Avatar]
+    seconds: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Pending:
+    """What is being generated for a visitor."""
+
+    futures: list[Future[GeneratedImage]]
+    preview: bool
+
+
+class AvatarGenerator:
+    """Generates for visitors and programs; a visitor's new request replaces the one before."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        self._latest: dict[str, _Pending] = {}
+        self._turns: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def generate(
+        self,
+        recipe: Recipe,
+        visitor: str | None = None,
+        turn: int | None = None,
+        *,
+        size: int | None = None,
+        preview: bool = False,
+    ) -> Generation:
+        """Generate all images of a recipe.
+
+        Args:
+            visitor: whose earlier requests this one replaces.
+            turn: which of two requests is the earlier one, if not the one that came in first; a
+                preview has none.
+            size: side of the pictures, one of the pipeline's ``sizes``. Default: the largest.
+            preview: whether it gives way to a request that is none. The last preview of a slider
+                that was dragged can come in after what was asked for when it was let go.
+
+        Raises:
+            CancelledError: the same visitor asked for something newer, or for more than a preview.
+            BusyError: too many wait, or it took too long.
+            gr.Error: there is no visitor any more.
+        """
+        start = time.perf_counter()
+        asked = recipe.singles()
+        with self._lock:
+            before = None if visitor is None else self._latest.get(visitor)
+            if preview and before and not before.preview:
+                raise CancelledError
+            if visitor is not None and turn is not None:
+                self._take_turn(visitor, turn)
+            cached = self.scheduler.is_cached(asked, size)
+            futures = self.scheduler.submit_all(asked, size, urgent=True, client=current_client())
+            pending = _Pending(futures, preview)
+            if visitor is not None:
+                if before:
+                    self.scheduler.abandon(before.futures)
+                self._latest[visitor] = pending
+        try:
+            images = self._results(futures)
+        finally:
+            with self._lock:
+                newest = visitor is None or self._latest.get(visitor) is pending
+                if visitor is not None and newest:
+                    del self._latest[visitor]
+        if not newest:  # finished in time all the same; but the newer answer may be out already
+            raise CancelledError
+        avatars = [self._avatar(r, image) for r, image in zip(asked, images, strict=True)]
+        return Generation(recipe, avatars, None if cached else time.perf_counter() - start)
+
+    def stop(self, visitor: str) -> None:
+        """Give up what is being generated for a visitor; it ends in a CancelledError."""
+        with self._lock:
+            if visitor in self._latest:
+                self.scheduler.abandon(self._latest[visitor].futures)
+
+    def preview(self, recipe: Recipe, visitor: str) -> Generation:
+        """At once: the first image alone and small, unless all of them are still there."""
+        if self.scheduler.is_cached(recipe.singles()):
+            return self.generate(recipe, visitor, preview=True)
+        recipe = replace(recipe, num_images=1)
+        size = self.scheduler.pipeline.sizes[0]
+        return self.generate(recipe, visitor, size=size, preview=True)
+
+    def _take_turn(self, visitor: str, turn: int) -> None:
+        if turn < self._turns.get(visitor, turn):
+            raise CancelledError
+        self._turns[visitor] = turn
+        self._turns.move_to_end(visitor)
+        if len(self._turns) > MAX_VISITORS:
+            self._turns.popitem(last=False)
+
+    def _results(self, futures: Sequence[Future[GeneratedImage]]) -> list[GeneratedImage]:
+        start, told, listens = time.monotonic(), False, current_listener()
+        try:
+            while wait(futures, POLL_SECONDS).not_done:
+                if not listens():
+                    raise gr.Error("Nobody waits for this any more.", print_exception=False)
+                waited = time.monotonic() - start
+                if waited > TIME_LIMIT:
+                    raise too_long()
+                if waited > TELL_AFTER and not told:
+                    self._tell_place(futures)
+                    told = True
+            return [future.result() for future in futures]
+        finally:
+            self.scheduler.abandon(futures)
+
+    def _tell_place(self, futures: Sequence[Future[GeneratedImage]]) -> None:
+        before, seconds = self.scheduler.place(futures)
+        if before:
+            text = f"{before} avatars are drawn before yours, for about {seconds:.0f} seconds."
+            gr.Info(text, title="Many visitors")
+
+    def _avatar(self, recipe: Recipe, generated: GeneratedImage) -> Avatar:
+        label = self.scheduler.pipeline.vocabulary.label
+        return Avatar(
+            generated.image,
+            recipe.single(0, generated.values),
+            {name: label(name, value) for name, value in generated.values.items()},
+            frozenset(name for name, value in recipe.named_looks.items() if value == ANY),
+        )
+
+
+def random_seed() -> int:
+    """Any seed the pipeline accepts."""
+    return secrets.randbelow(MAX_SEED + 1)

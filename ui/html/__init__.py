@@ -1,0 +1,1 @@
+"""What the server writes as HTML, each beside the script that gives life to it."""

@@ -1,0 +1,79 @@
+"""Sheets of thumbnails: your avatar with each value of one look, or at each guidance scale.
+
+Radio buttons, so that arrow keys work and screen readers say what they are. A thumbnail is the
+address of a picture (``ui/routes/pictures.py``): the browser fetches those in sight.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from avatar_model import ANY, AvatarPipeline
+from avatar_model.attributes import ANY_LABEL, attribute
+from ui.html.elements import img
+from ui.link import thumbnail_address
+from ui.recipe import Recipe
+
+GUIDANCE_SCALES = range(10)
+"""The blog's."""
+
+
+def look_sheet(pipeline: AvatarPipeline, name: str, recipe: Recipe, chosen: int) -> str:
+    """The avatar of ``recipe`` with each value of a look.
+
+    Args:
+        recipe: complete.
+        chosen: what the visitor has set, ``ANY`` if it is open.
+    """
+    a = attribute(name)
+    sampled = recipe.named_looks[name] if chosen == ANY else None
+    offered = pipeline.vocabulary.offered(name)
+    options = "".join(
+        _option(
+            name,
+            thumbnail_address(pipeline, recipe.with_value(name, value), len(offered)),
+            value,
+            f"{label}, drawn at random" if value == sampled else label,
+            value == chosen,
+            mark="drawn" if value == sampled else "",
+        )
+        for label, value in offered
+    )
+    checked = " checked" if chosen == ANY else ""
+    return (
+        f'<fieldset class="sheet of-{a.group.lower().replace(" ", "-")}" data-name="{name}">'
+        f"<legend>{a.title}</legend>"
+        f'<label title="A surprise"><input type="radio" name="sheet-{name}" value="{ANY}"{checked}>'
+        f'<span class="paper any">{ANY_LABEL}</span></label>{options}</fieldset>'
+    )
+
+
+def guidance_sheet(pipeline: AvatarPipeline, recipe: Recipe) -> str:
+    """The avatar of ``recipe`` at each of the blog's guidance scales."""
+    options = "".join(
+        _option(
+            "guidance_scale",
+            thumbnail_address(pipeline, recipe.with_value("guidance_scale", float(scale))),
+            scale,
+            f"Guidance scale {scale}",
+            scale == recipe.guidance_scale,
+            below=str(scale),
+        )
+        for scale in GUIDANCE_SCALES
+    )
+    return (
+        '<fieldset class="sheet" data-name="guidance_scale"><legend>The same avatar at guidance '
+        f"scales 0 to 9</legend>{options}</fieldset>"
+    )
+
+
+def _option(
+    name: str, address: str, value: int, label: str, checked: bool, below: str = "", mark: str = ""
+) -> str:
+    label = escape(label[:1].upper() + label[1:])
+    return (
+        f'<label title="{label}" class="{mark}">'
+        f'<input type="radio" name="sheet-{name}" value="{value}" '
+        f'aria-label="{label}"{" checked" if checked else ""}>'
+        f'<span class="paper">{img(address, lazy=True)}</span>{below}</label>'
+    )

@@ -1,0 +1,1 @@
+"""One queue and one thread that generate avatars for all visitors."""
