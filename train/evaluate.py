@@ -2,7 +2,7 @@
 
     python -m train.evaluate --model assets/model --data ~/cartoonset10k.tgz --out runs/report
 
-All 18 attributes determine a Cartoon Set image, so a drawn avatar has one right answer. The report
+All 18 attributes determine a Cartoon Set image, so an avatar has one right answer. The report
 has: the error against the true image; the attributes that an independent classifier reads; the
 distance between the distributions; what happens to attributes left open; whether training images
 are copied; and a sweep over sampler, steps and guidance scale. A model with an upscaler is measured
@@ -18,24 +18,21 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 
 from avatar_model import AvatarPipeline
 from avatar_model.classifier import AvatarClassifier
 from train.command import command
-from train.data.cartoon_set import DatasetError
-from train.data.packed import PackedSet, open_dataset
-from train.evaluation import pictures
-from train.evaluation.measure import EvaluationError, check, measure
+from train.data.dataset import open_dataset
+from train.evaluation.inputs import EvaluationError, at_size, check
+from train.evaluation.measure import measure
+from train.evaluation.pictures import save_pictures
 from train.evaluation.report import card_metrics, card_section, write_report
-from train.evaluation.sweep import best, plot, sweep, sweep_upscaler
-from train.figures.pairs import save_pairs
+from train.evaluation.sweep import choose, plot, sweep, sweep_upscaler
 from train.hub.model_card import write_model_card
 
-SHEET_PAIRS = 40
 COMPARED_SIZE = 256
 """Models of other full sizes are also compared at this one, so that they can be with each other."""
 
@@ -103,19 +100,19 @@ def main(
         validation = dataset.take(dataset.split("validation")[:sweep_images])
         entries = sweep(pipeline, validation, samplers, steps, scales)
         plot(out / "sweep.png", entries)
-        swept = {"images": len(validation), **_choose(entries, pipeline.defaults, set_defaults)}
+        swept = {"images": len(validation), **choose(entries, pipeline.defaults, set_defaults)}
         if pipeline.upscaler:
             _say("trying steps of the upscaler")
-            validation = _at(pipeline.sizes[-1], validation, data, config.crop)
+            validation = at_size(pipeline.sizes[-1], validation, data)
             entries = sweep_upscaler(pipeline, validation, upscaler_steps)
-            swept["upscaler"] = _choose(entries, pipeline.upscaler.defaults, set_defaults)
+            swept["upscaler"] = choose(entries, pipeline.upscaler.defaults, set_defaults)
         if set_defaults:
             pipeline.save_pretrained(model)
     larger = {}
     if pipeline.upscaler:
         sizes = sorted({pipeline.sizes[-1], COMPARED_SIZE} - {config.image_size})
-        larger = {size: _at(size, truth, data, config.crop).images for size in sizes}
-    measured, drawn = measure(pipeline, reader, truth, train, seeds, _say, larger)
+        larger = {size: at_size(size, truth, data).images for size in sizes}
+    measured, generated = measure(pipeline, reader, truth, train, seeds, _say, larger)
     report = {
         "about": {
             "model": model,
@@ -136,33 +133,10 @@ def main(
     }
     write_report(out, report)
     real = larger.get(pipeline.sizes[-1], truth.images)
-    shown = slice(SHEET_PAIRS)
-    save_pairs(out / "pairs.png", real[shown], drawn.images[shown], max_pixels=None)
-    pictures.save_worst(out / "worst.png", drawn.images, real, drawn.errors)
-    pictures.save_copies(out / "copies.png", drawn.small, truth.images, train.images, drawn.memory)
+    save_pictures(out, generated, real, truth.images, train.images)
     if card:
-        section = card_section(report)
-        write_model_card(Path(model), pipeline, card_metrics(report), report=section)
+        write_model_card(model, pipeline, card_metrics(report), report=card_section(report))
     _say(f"wrote {out / 'report.md'}")
-
-
-def _choose(
-    entries: list[dict[str, Any]], defaults: dict[str, Any], set_defaults: bool
-) -> dict[str, Any]:
-    """What a sweep found, for the report; the best setting becomes the default if asked to."""
-    chosen = best(entries)
-    if set_defaults:
-        defaults.update({name: chosen[name] for name in defaults if name in chosen})
-    return {"entries": entries, "best": chosen, "defaults": dict(defaults)}
-
-
-def _at(size: int, part: PackedSet, data: str, crop: int) -> PackedSet:
-    """The same examples at another size: those alone are read into memory."""
-    dataset = open_dataset(data, size, crop=crop)
-    row = {id_: i for i, id_ in enumerate(dataset.ids)}
-    if missing := [id_ for id_ in part.ids if id_ not in row]:
-        raise DatasetError(f"{data} has changed while it was packed: there is no {missing[0]} now")
-    return dataset.take(np.array([row[id_] for id_ in part.ids], dtype=np.int64))
 
 
 def _machine(pipeline: AvatarPipeline) -> str:

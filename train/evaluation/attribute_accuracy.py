@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 
 from avatar_model.attributes import ANY, NAMES
-from train.evaluation.intervals import mean_interval
+from train.evaluation.intervals import accuracy, mean
 
 
 def attribute_accuracy(
-    asked: np.ndarray, visible: np.ndarray, in_drawn: np.ndarray, in_real: np.ndarray
+    asked: np.ndarray, visible: np.ndarray, in_generated: np.ndarray, in_real: np.ndarray
 ) -> dict[str, Any]:
     """The share of visible attributes that are read as asked, per attribute and in the mean.
 
     Args:
         asked: integers [N, 18], the attributes the avatars were asked to have.
         visible: bool [N, 18], which of them the pixels can show.
-        in_drawn: integers [S, N, 18], what the classifier reads in the avatars of S seeds.
+        in_generated: integers [S, N, 18], what the classifier reads in the avatars of S seeds.
         in_real: integers [N, 18], what it reads in the real images with the same attributes.
 
     Returns:
@@ -31,50 +31,42 @@ def attribute_accuracy(
         ``ceiling`` (means over attributes), ``share_of_ceiling`` and the 95 % ``interval`` of
         ``accuracy``. An attribute that is nowhere visible has None and is in no mean.
     """
-    right_drawn = (in_drawn == asked).mean(axis=0)  # [N, 18], share of the seeds
-    right_real = (in_real == asked).astype(float)
-    per_attribute, columns = {}, []
-    for column, name in enumerate(NAMES):
-        shown = visible[:, column]
-        per_attribute[name] = {
-            "accuracy": _mean(right_drawn[shown, column]),
-            "ceiling": _mean(right_real[shown, column]),
-            "visible": int(shown.sum()),
-        }
-        if shown.any():
-            columns.append(column)
-    accuracy = np.mean([per_attribute[NAMES[c]]["accuracy"] for c in columns])
-    ceiling = np.mean([per_attribute[NAMES[c]]["ceiling"] for c in columns])
+    right = (in_generated == asked).mean(axis=0)  # [N, 18], share of the seeds
+    right_in_real = in_real == asked
+    somewhere = visible.any(axis=0)
     # An image's part in the mean over attributes, so that images can be resampled.
-    weights = visible[:, columns] / visible[:, columns].mean(axis=0)
-    low, high = mean_interval((right_drawn[:, columns] * weights).mean(axis=1))
+    weights = visible[:, somewhere] / visible[:, somewhere].mean(axis=0)
+    found = accuracy((right[:, somewhere] * weights).mean(axis=1))
+    ceiling = mean((right_in_real[:, somewhere] * weights).mean(axis=1))
     return {
-        "accuracy": float(accuracy),
-        "interval": [low, min(high, 1.0)],
-        "ceiling": float(ceiling),
-        "share_of_ceiling": float(accuracy / ceiling) if ceiling else None,
-        "per_attribute": per_attribute,
+        **found,
+        "ceiling": ceiling,
+        "share_of_ceiling": found["accuracy"] / ceiling if ceiling else None,
+        "per_attribute": {
+            name: {
+                "accuracy": mean(right[shown, column]),
+                "ceiling": mean(right_in_real[shown, column]),
+                "visible": int(shown.sum()),
+            }
+            for column, (name, shown) in enumerate(zip(NAMES, visible.T, strict=True))
+        },
     }
 
 
-def colour_accuracy(asked: np.ndarray, in_drawn: np.ndarray, in_real: np.ndarray) -> dict[str, Any]:
+def colour_accuracy(
+    asked: np.ndarray, in_generated: np.ndarray, in_real: np.ndarray
+) -> dict[str, Any]:
     """The share of avatars whose colour, read from the pixels, is the one asked for.
 
     Args:
         asked: integers [N], the values of one colour attribute.
-        in_drawn: integers [S, N], the nearest colour of the palette; ``ANY`` where none is visible.
+        in_generated: integers [S, N], the nearest colour of the palette; ``ANY`` where none is
+            visible.
         in_real: integers [N], the same for the real images.
     """
     readable = in_real != ANY
-    right = (in_drawn == asked).mean(axis=0)[readable]
-    low, high = mean_interval(right) if readable.any() else (None, None)
     return {
-        "accuracy": _mean(right),
-        "interval": [low, high],
-        "ceiling": _mean((in_real == asked)[readable]),
+        **accuracy((in_generated == asked).mean(axis=0)[readable]),
+        "ceiling": mean((in_real == asked)[readable]),
         "readable": int(readable.sum()),
     }
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None

@@ -1,32 +1,22 @@
-"""How far a crowd of drawn avatars is from a crowd of real ones, in any features of them.
+"""How far a crowd of generated avatars is from a crowd of real ones, in any features of them.
 
 Pixel errors judge one avatar at a time; these numbers judge whether together they vary as real
-ones do. With a few hundred images every such number is partly noise, which is dealt with thus:
-
-- Features are projected onto the first principal components of *other* real images. The
-  covariance of 256 features has 32,896 entries, most of which 512 images cannot tell from noise;
-  of 64 components it has 2,080. The components are not whitened, because that would count the
-  faintest direction as much as the hair; all are divided by one number, so that the mean variance
-  of a component is 1.
-- The Frechet distance of two finite samples is too large even if they come from one distribution:
-  4.4 instead of 0 for 512 images and 64 equal components. The jackknife estimates that bias and
-  takes it off (0.04 is left), and gives the intervals.
-- Each value stands beside the same one between two disjoint sets of real images (``floor``).
-
-Values below are of this projection and scale: compare them with each other, not with a published
-FID or KID, and not between features.
+ones do. All are of principal components of *other* real images, on one scale, and corrected for
+the number of images, and each stands beside the same one between two disjoint sets of real images
+(``floor``): docs/evaluation.md says why. Compare them with each other, not with a published FID
+or KID, and not between features.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import scipy.linalg
 from scipy.spatial.distance import cdist
-from scipy.stats import binomtest
 from scipy.stats import t as student_t
+
+from train.evaluation.intervals import wilson_interval
 
 METRICS = ("frechet", "kernel", "density", "coverage")
 MIN_SAMPLES = 50
@@ -54,9 +44,9 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     # With C = R^T R, the trace of (C_a C_b)^(1/2) is the sum of the singular values of R_a R_b^T.
     # R comes from the samples by QR, so nothing is squared or inverted, and no covariance needs
     # full rank; scipy's sqrtm of C_a C_b fails there or returns complex numbers.
-    r_a = np.linalg.qr((a - mean_a) / np.sqrt(len(a) - 1), mode="r")
-    r_b = np.linalg.qr((b - mean_b) / np.sqrt(len(b) - 1), mode="r")
-    overlap = np.linalg.svd(r_a @ r_b.T, compute_uv=False).sum()
+    r_a = np.linalg.qr((a - mean_a) / np.sqrt(len(a) - 1)).R
+    r_b = np.linalg.qr((b - mean_b) / np.sqrt(len(b) - 1)).R
+    overlap = np.linalg.norm(r_a @ r_b.T, "nuc")
     spread = (r_a**2).sum() + (r_b**2).sum()
     distance = float(((mean_a - mean_b) ** 2).sum() + spread - 2 * overlap)
     return distance if distance > 1e-12 * spread else 0.0  # less is rounding
@@ -93,69 +83,39 @@ def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
     return mean_of_others(kernel(a, a)) + mean_of_others(kernel(b, b)) - 2 * cross
 
 
-def density_coverage(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> tuple[float, float]:
-    """How closely drawn samples crowd around real ones, and how many real ones they reach.
+def density_coverage(real: np.ndarray, generated: np.ndarray, k: int = 5) -> tuple[float, float]:
+    """How closely generated samples crowd around real ones, and how many real ones they reach.
 
     Naeem et al. 2020, eq. 4 and 5. Around each real sample lies a ball that reaches to its k-th
-    nearest real neighbour. Density: in how many balls a drawn sample lies on average, divided by
-    k. Coverage: the share of balls with a drawn sample in them.
+    nearest real neighbour. Density: in how many balls a generated sample lies on average, divided
+    by k. Coverage: the share of balls with a generated sample in them.
 
     Args:
-        real, drawn: float [N, D] and [M, D].
+        real, generated: float [N, D] and [M, D].
         k: 1 to N - 1.
 
     Returns:
         density, at least 0 and on average 1 for independent samples of one distribution, more if
-        the drawn ones keep to where real ones are common; coverage, 0..1 and then on average about
-        1 - 2^-k (lemma 2, with N = M).
+        the generated ones keep to where real ones are common; coverage, 0..1 and then on average
+        about 1 - 2^-k (lemma 2, with N = M).
 
     Raises:
         ValueError: ``k`` does not fit, different D, or values that are not finite.
     """
-    real, drawn = _checked(real, drawn)
+    real, generated = _checked(real, generated)
     if not 1 <= k < len(real):
         raise ValueError(f"k = {k} neighbours of {len(real)} real samples; 1..{len(real) - 1} work")
     # Column 0 of the sorted distances is a sample's distance to itself.
     radius = np.partition(cdist(real, real), k, axis=1)[:, k]
     # The same arithmetic for both distances, so a copy of the k-th neighbour is exactly on the
     # ball; it counts as outside, as in the authors' code.
-    inside = cdist(real, drawn) < radius[:, None]
-    return float(inside.sum() / (k * len(drawn))), float(inside.any(axis=1).mean())
-
-
-@dataclass(frozen=True)
-class DistributionReport:
-    """One metric of two crowds.
-
-    Attributes:
-        value: of a distance, the estimate for endlessly many images, which may come out slightly
-            below 0; density and coverage are as found with ``count`` images.
-        interval: 95 % for ``value``: how it would vary with other real and drawn images.
-        floor: the same metric between two disjoint sets of ``count`` real images.
-        floor_interval: 95 % for ``floor``.
-        uncorrected: the metric of these ``count`` images as its paper defines it, bias included.
-        count: number of images on each side.
-    """
-
-    value: float
-    interval: tuple[float, float]
-    floor: float
-    floor_interval: tuple[float, float]
-    uncorrected: float
-    count: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Numbers, lists and strings only, as for a JSON file."""
-        return {
-            **asdict(self),
-            "interval": [*self.interval],
-            "floor_interval": [*self.floor_interval],
-        }
+    inside = cdist(real, generated) < radius[:, None]
+    return float(inside.sum() / (k * len(generated))), float(inside.any(axis=1).mean())
 
 
 def compare_distributions(
     real: np.ndarray,
-    drawn: np.ndarray,
+    generated: np.ndarray,
     other_real: np.ndarray,
     *,
     components: int = 64,
@@ -163,38 +123,41 @@ def compare_distributions(
 ) -> dict[str, Any]:
     """Frechet and kernel distance, density and coverage, each with interval and floor.
 
-    ``drawn`` may be independent of ``real`` or show the same people in the same order. In the
-    latter case a perfect model has distances of exactly 0 and a density and coverage of exactly 1,
-    while the floor is that of other people; distances are far more certain than the floor's,
-    because row by row most of the noise is shared; coverage hardly tells good models apart, and
-    density rises above 1 with any small error, because each avatar is in its own person's ball.
+    ``generated`` may be independent of ``real`` or show the same people in the same order. In the
+    latter case a perfect model has distances of exactly 0 and a density and coverage of exactly 1.
 
     Args:
         real: features of held-out images, float [N, D].
-        drawn: features of drawn ones, [N, D].
-        other_real: features of real images that are not in ``real``, [M, D]; N of them, drawn by
-            lot, make the floor, the principal components come from the others. Several times N
-            is good.
+        generated: features of generated ones, [N, D].
+        other_real: features of real images that are not in ``real``, [M, D]; N of them, chosen at
+            random, make the floor, the principal components come from the others. Several times
+            N is good.
         components: how many to keep; at most D.
-        seed: of the lots.
+        seed: of that choice and of the jackknife's groups.
 
     Returns:
-        For JSON: "frechet", "kernel", "density", "coverage", each a :class:`DistributionReport` as
-        a dict; "count", "components"; and "kept_variance", the share of the squared distance from
-        the mean of ``other_real`` that lies in the components, for "real", "drawn" and "floor": if
-        it is lower for "drawn", the avatars have something no real one has, which the metrics
-        hardly see.
+        For JSON: "count"; "components"; and for each of ``METRICS``:
+
+        - "value": of a distance, the estimate for endlessly many images, which may come out
+          slightly below 0; density and coverage are as found with "count" images;
+        - "interval": 95 %, how it would vary with other real and generated images;
+        - "floor", "floor_interval": the same between two disjoint sets of "count" real images;
+        - "uncorrected": the metric as its paper defines it, bias included; "count".
+
+        "kept_variance" is the share of the squared distance from the mean of ``other_real`` that
+        lies in the components, for "real", "drawn" and "floor": if it is lower for "drawn", the
+        avatars have something no real one has, which the metrics hardly see.
 
     Raises:
         ValueError: too few images (it says how many are needed), shapes that do not fit, or values
             that are not finite.
     """
-    real, drawn = _checked(real, drawn)
+    real, generated = _checked(real, generated)
     real, other_real = _checked(real, other_real)
     count, components = len(real), min(components, real.shape[1])
     needed = max(2 * components, MIN_SAMPLES)
-    if len(drawn) != count:
-        raise ValueError(f"{len(drawn)} drawn and {count} real images; needs as many of both")
+    if len(generated) != count:
+        raise ValueError(f"{len(generated)} drawn and {count} real images; needs as many of both")
     if count < needed:
         raise ValueError(f"{count} images are too few for {components} components; needs {needed}")
     if len(other_real) < count + needed:
@@ -203,45 +166,47 @@ def compare_distributions(
             f"drawn for the floor, and {needed} for the components"
         )
     rng = np.random.default_rng(seed)
-    lots = rng.permutation(len(other_real))
-    others = other_real[lots[:count]]
+    shuffled = rng.permutation(len(other_real))
     # From rows of their own, so that they fit the floor's images no better than the held-out ones.
-    mean, axes, scale = _principal_components(other_real[lots[count:]], components)
-    parts = {"real": real - mean, "drawn": drawn - mean, "floor": others - mean}
+    mean, axes, scale = _principal_components(other_real[shuffled[count:]], components)
+    crowds = {"real": real, "drawn": generated, "floor": other_real[shuffled[:count]]}
+    parts = {name: x - mean for name, x in crowds.items()}
     projected = {name: x @ axes for name, x in parts.items()}
     kept = {name: float((projected[name] ** 2).sum() / (x**2).sum()) for name, x in parts.items()}
-    x, y, z = (projected[name] / scale for name in ("real", "drawn", "floor"))
-    measured, of_real = _jackknife(x, y, rng), _jackknife(x, z, rng)
-    reports = {}
-    for name in METRICS:
-        value, interval, uncorrected = measured[name]
-        floor, floor_interval, _ = of_real[name]
-        report = DistributionReport(value, interval, floor, floor_interval, uncorrected, count)
-        reports[name] = report.to_dict()
-    return {**reports, "count": count, "components": components, "kept_variance": kept}
+    x, y, z = (projected[name] / scale for name in crowds)
+    measured, floors = _jackknife(x, y, rng).tolist(), _jackknife(x, z, rng).tolist()
+    metrics = {
+        name: {
+            "value": value,
+            "interval": interval,
+            "floor": floor,
+            "floor_interval": floor_interval,
+            "uncorrected": uncorrected,
+            "count": count,
+        }
+        for name, (value, *interval, uncorrected), (floor, *floor_interval, _) in zip(
+            METRICS, measured, floors, strict=True
+        )
+    }
+    return {**metrics, "count": count, "components": components, "kept_variance": kept}
 
 
-def _all_metrics(real: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """The metrics in the order of ``METRICS``: float64 [4]."""
-    distances = frechet_distance(real, drawn), kernel_distance(real, drawn)
-    return np.array([*distances, *density_coverage(real, drawn)])
-
-
-def _jackknife(
-    real: np.ndarray, drawn: np.ndarray, rng: np.random.Generator
-) -> dict[str, tuple[float, tuple[float, float], float]]:
-    """Per metric: its corrected value, the 95 % interval around it, and the uncorrected value.
+def _jackknife(real: np.ndarray, generated: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """float64 [4, 4]: of each of ``METRICS`` its corrected value, the ends of the 95 % interval
+    around it, and the uncorrected value.
 
     The metrics are computed again without each of 50 groups of rows (Efron & Tibshirani 1993,
     chapter 10 for the bias, 11 for the error). Row i leaves both samples together, which is right
-    whether or not they show the same person. Not a bootstrap: its resamples contain images twice,
-    which shrinks covariances and nearest-neighbour balls, and puts every Frechet distance too high
-    by the very bias to be removed.
+    whether or not they show the same person. Not a bootstrap, see docs/evaluation.md.
     """
-    whole = _all_metrics(real, drawn)
+
+    def all_metrics(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.array([frechet_distance(a, b), kernel_distance(a, b), *density_coverage(a, b)])
+
+    whole = all_metrics(real, generated)
     groups = np.array_split(rng.permutation(len(real)), JACKKNIFE_GROUPS)
     without = np.array(
-        [_all_metrics(np.delete(real, g, 0), np.delete(drawn, g, 0)) for g in groups]
+        [all_metrics(np.delete(real, g, 0), np.delete(generated, g, 0)) for g in groups]
     )
     n = len(groups)
     value = whole.copy()
@@ -254,10 +219,9 @@ def _jackknife(
     low, high = value - reach, value + reach
     low[2:] = np.maximum(low[2:], 0)
     # Where all or no balls are reached, leaving rows out changes nothing, but so few prove little.
-    wilson = binomtest(round(whole[3] * len(real)), len(real)).proportion_ci(method="wilson")
-    low[3], high[3] = min(low[3], wilson.low), min(max(high[3], wilson.high), 1)
-    columns = zip(METRICS, value, low, high, whole, strict=True)
-    return {m: (float(v), (float(lo), float(hi)), float(w)) for m, v, lo, hi, w in columns}
+    wilson_low, wilson_high = wilson_interval(round(whole[3] * len(real)), len(real))
+    low[3], high[3] = min(low[3], wilson_low), min(max(high[3], wilson_high), 1)
+    return np.stack([value, low, high, whole], axis=1)
 
 
 def _principal_components(x: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, float]:

@@ -1,9 +1,11 @@
-"""How far a mean may be off because only so many images were looked at."""
+"""Means and shares, and how far they may be off because only so many images were looked at."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 
 
 def mean_interval(values: np.ndarray) -> tuple[float, float]:
@@ -23,3 +25,26 @@ def mean_interval(values: np.ndarray) -> tuple[float, float]:
         rng=np.random.default_rng(0),
     )
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def mean(values: np.ndarray) -> float | None:
+    """The mean of float or bool [N]; None without any."""
+    return float(values.mean()) if len(values) else None
+
+
+def accuracy(parts: np.ndarray) -> dict[str, Any]:
+    """An accuracy for JSON: ``accuracy`` and its 95 % ``interval``; None without any image.
+
+    Args:
+        parts: float [N], what each image adds: 0 or 1, or more if it counts for more than others.
+    """
+    if not len(parts):
+        return {"accuracy": None, "interval": [None, None]}
+    low, high = mean_interval(parts)
+    return {"accuracy": mean(parts), "interval": [low, min(high, 1.0)]}
+
+
+def wilson_interval(hits: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of Wilson 1927 for a share; it has a width even at 0 and at 1."""
+    interval = binomtest(hits, count).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)

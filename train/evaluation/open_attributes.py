@@ -1,6 +1,6 @@
 """When attributes are left open: are the given ones kept, and are the others like the data?
 
-The pipeline draws an open attribute with the frequencies of the training data and tells what it
+The pipeline samples an open attribute with the frequencies of the training data and tells what it
 became. Both halves of that promise are checked on the pixels, with the classifier.
 """
 
@@ -15,21 +15,21 @@ from avatar_model import AvatarPipeline
 from avatar_model.attributes import ANY, NAMES, Vocabulary
 from avatar_model.classifier import AvatarClassifier
 from train.evaluation.generate import generate_avatars
-from train.evaluation.intervals import mean_interval
+from train.evaluation.intervals import accuracy, mean
 
 OPEN = (1, 3, 9, 18)
 _SIMULATIONS = 200
 _ALPHA = 0.05
 
 
-def partial_conditions(
+def measure_open_attributes(
     pipeline: AvatarPipeline,
     classifier: AvatarClassifier,
     attributes: np.ndarray,
     open_counts: tuple[int, ...] = OPEN,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Leave k attributes of every combination open, at random, and read what was drawn.
+    """Leave k attributes of every combination open, at random, and read what became of them.
 
     Args:
         attributes: integers [N, 18], complete combinations.
@@ -37,7 +37,7 @@ def partial_conditions(
 
     Returns:
         for JSON, ``by_open``: one entry per k with ``open``; ``images``; ``given`` and ``drawn``,
-        the share of visible given and drawn attributes that are read as asked or told, with 95 %
+        the share of visible given and open attributes that are read as asked or told, with 95 %
         intervals; and ``distance``, see :func:`distance_from_frequencies`.
     """
     rng = np.random.default_rng(seed)
@@ -96,8 +96,8 @@ def distance_from_frequencies(
             if p < _ALPHA / len(NAMES):
                 unlike.append(name)
     return {
-        "total_variation": float(np.mean(distances)) if distances else None,
-        "floor": float(np.mean(floors)) if floors else None,
+        "total_variation": mean(np.array(distances)),
+        "floor": mean(np.array(floors)),
         "unlike_data": unlike,
     }
 
@@ -108,10 +108,5 @@ def _share(right: np.ndarray, counted: np.ndarray) -> dict[str, Any] | None:
         return None
     per_image = counted.sum(axis=1)
     has = per_image > 0
-    low, high = mean_interval((right & counted)[has].sum(axis=1) / per_image[has].mean())
-    share = (right & counted).sum() / counted.sum()
-    return {
-        "accuracy": float(share),
-        "interval": [low, min(high, 1.0)],
-        "count": int(counted.sum()),
-    }
+    parts = (right & counted)[has].sum(axis=1) / per_image[has].mean()
+    return {**accuracy(parts), "count": int(counted.sum())}

@@ -1,4 +1,4 @@
-"""How far each drawn avatar is from the one true image of its combination, on white."""
+"""How far each generated avatar is from the one true image of its combination, on white."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from train.evaluation.psnr import psnr
 
 OPAQUE = 128
 """From this alpha on a pixel belongs to the figure."""
-
-WORST_SHARE = 5
-"""Percent of the images that are at least as bad as the reported bad end."""
 
 
 @dataclass(frozen=True)
@@ -51,30 +48,30 @@ class PairedErrors:
 
 
 def paired_errors(
-    drawn: np.ndarray, real: np.ndarray, regions: dict[str, np.ndarray]
+    generated: np.ndarray, real: np.ndarray, regions: dict[str, np.ndarray]
 ) -> PairedErrors:
-    """Compare each drawn avatar with the true image at the same index.
+    """Compare each generated avatar with the true image at the same index.
 
     Args:
-        drawn, real: uint8 premultiplied RGBA [N, H, W, 4], H and W at least 11 (the window of
+        generated, real: uint8 premultiplied RGBA [N, H, W, 4], H and W at least 11 (the window of
             SSIM).
         regions: by name, bool [N, H, W], as from ``Palette.regions`` of the real images.
 
     Raises:
         ValueError: the shapes differ, or the images are too small.
     """
-    if drawn.shape != real.shape:
-        raise ValueError(f"cannot compare images of shapes {drawn.shape} and {real.shape}")
+    if generated.shape != real.shape:
+        raise ValueError(f"cannot compare images of shapes {generated.shape} and {real.shape}")
     for name, region in regions.items():
         if region.shape != real.shape[:3]:
             raise ValueError(
                 f"the region {name} has shape {region.shape}, but the images have {real.shape}"
             )
-    a, b = on_white(drawn), on_white(real)
+    a, b = on_white(generated), on_white(real)
     return PairedErrors(
         psnr=psnr(a, b),
         ssim=np.array([_ssim(x, y) for x, y in zip(a, b, strict=True)], dtype=np.float64),
-        alpha_iou=_alpha_iou(drawn[..., 3], real[..., 3]),
+        alpha_iou=_alpha_iou(generated[..., 3], real[..., 3]),
         colour={name: _colour_error(a, b, region) for name, region in regions.items()},
     )
 
@@ -89,14 +86,15 @@ def summarize(errors: PairedErrors) -> dict[str, Any]:
         images measured. A mean with perfect copies in it may be infinite, and then so is its
         interval. Where ``count`` is 0, the others are None.
     """
-    summary = {
+    return {
         "psnr": _summary(errors.psnr, higher_is_better=True),
         "ssim": _summary(errors.ssim, higher_is_better=True),
         "alpha_iou": _summary(errors.alpha_iou, higher_is_better=True),
+        **{
+            f"colour_{region}": _summary(values, higher_is_better=False)
+            for region, values in errors.colour.items()
+        },
     }
-    for region, values in errors.colour.items():
-        summary[f"colour_{region}"] = _summary(values, higher_is_better=False)
-    return summary
 
 
 def _summary(values: np.ndarray, higher_is_better: bool) -> dict[str, Any]:
@@ -106,11 +104,14 @@ def _summary(values: np.ndarray, higher_is_better: bool) -> dict[str, Any]:
     mean = float(values.mean())
     # Neither resampling nor interpolation is of use between numbers and infinity.
     low, high = mean_interval(values) if np.isfinite(mean) else (mean, mean)
-    percent, side = (WORST_SHARE, "lower") if higher_is_better else (100 - WORST_SHARE, "higher")
+    if higher_is_better:
+        bad = np.percentile(values, 5, method="lower")
+    else:
+        bad = np.percentile(values, 95, method="higher")
     return {
         "mean": mean,
         "interval": [low, high],
-        "bad_5th_percentile": float(np.percentile(values, percent, method=side)),
+        "bad_5th_percentile": float(bad),
         "count": len(values),
     }
 

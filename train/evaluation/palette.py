@@ -1,13 +1,10 @@
-"""Which colour a drawn avatar's face, hair and glasses have, read from its pixels.
+"""Which colour an avatar's face, hair and glasses have, read from its pixels.
 
 Three attributes are flat fills: their value alone decides the colour, and another attribute decides
-where it lies. Which colours and where is learned from real images, with two ideas. A *place* (a
-pixel of the 64x64, say) shows a fill when the images that share a value agree on the colour there
-and the images of the other values have another one. And a place is trusted when most images of the
-same outline show their own fill there: a colour that turns up somewhere else too, as black hair
-does in the lenses of sunglasses, is that colour for one value only, and so stays a minority.
-
-Eye colour is not read: at 64x64 an iris is a ring one pixel wide, and hardly a pixel has its fill.
+where it lies. Which colours and where is learned from real images. A *place* (a pixel of the 64x64,
+say) shows a fill when the images that share a value agree on the colour there and the images of the
+other values have another one. It is trusted when most images of the same outline show their own
+fill there. docs/evaluation.md says why so.
 """
 
 from __future__ import annotations
@@ -21,13 +18,11 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from avatar_model.attributes import ANY, NAMES, attribute
 from avatar_model.images import on_white
-from train.data.packed import PackedSet
-
-COLOURED = ("face_color", "hair_color", "glasses_color")
-"""The attributes that are a flat fill."""
+from train.data.dataset import PackedSet
 
 OUTLINES = {"face_color": "face_shape", "hair_color": "hair", "glasses_color": "glasses"}
-"""Per coloured attribute, the one that decides where its fill lies."""
+"""Per attribute that is a flat fill, the one that decides where that lies."""
+COLOURED = tuple(OUTLINES)
 
 MIN_PIXELS = 4
 """A region of fewer pixels is not read."""
@@ -96,9 +91,10 @@ class Palette:
         """
         places = self.places[attribute]
         if images.shape[1:3] != places.shape[1:]:
+            height, width = images.shape[1:3]
             raise ValueError(
-                f"images of {_size(images.shape[1:3])} pixels, but the palette was learned from "
-                f"{_size(places.shape[1:])}"
+                f"images of {height}x{width} pixels, but the palette was learned from "
+                f"{places.shape[1]}x{places.shape[2]}"
             )
         own = _shows_own_fill(images, _column(attributes, attribute), self.colours[attribute])
         return own & places[_column(attributes, OUTLINES[attribute])]
@@ -111,7 +107,7 @@ class Palette:
 
         Args:
             attribute: one of ``COLOURED``.
-            images: drawn or real, uint8 premultiplied RGBA [N, H, W, 4]; seen on white.
+            images: generated or real, uint8 premultiplied RGBA [N, H, W, 4]; seen on white.
             regions: bool [N, H, W], of the real images.
 
         Returns:
@@ -146,8 +142,9 @@ def measure_palette(data: PackedSet) -> Palette:
         raise ValueError("a palette cannot be learned from no images")
     colours, places = {}, {}
     for name in COLOURED:
-        values, shape = _column(data.attributes, name), OUTLINES[name]
-        outlines = _rows_by_value(_column(data.attributes, shape), attribute(shape).num_values)
+        values, shapes = _column(data.attributes, name), _column(data.attributes, OUTLINES[name])
+        count = attribute(OUTLINES[name]).num_values
+        outlines = [np.flatnonzero(shapes == shape) for shape in range(count)]
         fills = colours[name] = _fills(data.images, values, outlines)
         own = _shows_own_fill(data.images, values, fills)
         known = np.isin(values, list(fills))
@@ -255,13 +252,5 @@ def _apart(a: np.ndarray, b: np.ndarray, axis: int = -1) -> np.ndarray:
     return reduce(np.maximum, channels)
 
 
-def _rows_by_value(values: np.ndarray, count: int) -> list[np.ndarray]:
-    return [np.flatnonzero(values == value) for value in range(count)]
-
-
 def _column(attributes: np.ndarray, name: str) -> np.ndarray:
     return np.asarray(attributes)[:, NAMES.index(name)].astype(np.int64)
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

@@ -1,4 +1,4 @@
-"""The pictures of a report: what the numbers look like at their worst."""
+"""The pictures of a report: what the numbers look like, and what they look like at their worst."""
 
 from __future__ import annotations
 
@@ -9,27 +9,36 @@ from PIL import Image
 
 from avatar_model.contact_sheet import contact_sheet
 from avatar_model.images import on_white
-from train.evaluation.memorisation import Memorisation
-from train.evaluation.paired import PairedErrors
+from train.evaluation.measure import Generated
 from train.figures.pairs import save_pairs
 from train.figures.picture import PAPER, save_png
 
+PAIRS = 40
 WORST = 20
 COPIES = 12
 
 
-def save_worst(path: Path, drawn: np.ndarray, real: np.ndarray, errors: PairedErrors) -> None:
-    """The 20 pairs with the lowest PSNR, the worst first; uint8 [N, H, W, 4] each."""
-    rows = errors.psnr.argsort()[:WORST]
-    save_pairs(path, real[rows], drawn[rows], pairs_per_row=5, max_pixels=None)
-
-
-def save_copies(
-    path: Path, drawn: np.ndarray, real: np.ndarray, train: np.ndarray, memory: Memorisation
+def save_pictures(
+    folder: Path,
+    generated: Generated,
+    real: np.ndarray,
+    small_real: np.ndarray,
+    train: np.ndarray,
 ) -> None:
-    """Triples of true image, drawn avatar and nearest training image, the most suspicious first."""
-    rows = (-memory.ratio).argsort()[:COPIES]
-    sides = (on_white(images) for images in (real[rows], drawn[rows], train[memory.nearest[rows]]))
-    triples = np.concatenate(list(sides), axis=2)  # [N, H, 3 * W, 3]
+    """Write ``pairs.png``, ``worst.png`` and ``copies.png``.
+
+    Args:
+        real, small_real: the true images at full size and at the base's, uint8 [N, H, W, 4].
+        train: training images at the base's size, uint8 [M, h, w, 4].
+    """
+    images = generated.images
+    save_pairs(folder / "pairs.png", real[:PAIRS], images[:PAIRS], max_pixels=None)
+    worst = generated.errors.psnr.argsort()[:WORST]
+    save_pairs(folder / "worst.png", real[worst], images[worst], pairs_per_row=5, max_pixels=None)
+    # Triples of true image, avatar and nearest training image, the most suspicious first.
+    rows = (-generated.copies.ratio).argsort()[:COPIES]
+    sides = (small_real[rows], generated.small[rows], train[generated.copies.nearest[rows]])
+    triples = np.concatenate([on_white(side) for side in sides], axis=2)  # [N, h, 3 * w, 3]
     tiles = [Image.fromarray(triple) for triple in triples]
-    save_png(path, contact_sheet(tiles, columns=4, scale=2, gap=12, background=PAPER))
+    sheet = contact_sheet(tiles, columns=4, scale=2, gap=12, background=PAPER)
+    save_png(folder / "copies.png", sheet)

@@ -8,17 +8,18 @@ the cheapest is chosen.
 
 from __future__ import annotations
 
-from itertools import cycle
+from collections.abc import Sequence
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from avatar_model import AvatarPipeline
+from avatar_model.guidance import steps_to_evaluations
 from avatar_model.images import on_white
-from avatar_model.pipeline import steps_to_evaluations
-from train.data.packed import PackedSet
-from train.evaluation.generate import generate_avatars, generate_batches
+from train.data.dataset import PackedSet
+from train.evaluation.generate import batches, generate_batches
 from train.evaluation.psnr import psnr
 from train.figures.picture import save_figure
 
@@ -28,9 +29,9 @@ EQUALLY_GOOD_DB = 0.1
 def sweep(
     pipeline: AvatarPipeline,
     data: PackedSet,
-    samplers: tuple[str, ...],
-    steps: tuple[int, ...],
-    scales: tuple[float, ...],
+    samplers: Sequence[str],
+    steps: Sequence[int],
+    scales: Sequence[float],
 ) -> list[dict[str, Any]]:
     """The paired PSNR of the base for every combination of its settings, on all of ``data``.
 
@@ -38,38 +39,20 @@ def sweep(
         for JSON, one entry per setting: ``sampler``, ``num_inference_steps``, ``guidance_scale``,
         ``evaluations``, ``psnr_db`` and ``psnr_db_5th_percentile``.
     """
-    real, entries = on_white(data.images), []
-    for sampler in samplers:
-        for scale in scales:
-            for count in steps:
-                images, _ = generate_avatars(
-                    pipeline,
-                    data.attributes,
-                    sampler=sampler,
-                    num_inference_steps=count,
-                    guidance_scale=scale,
-                    size=data.images.shape[1],
-                )
-                errors = psnr(on_white(images), real)
-                entries.append(
-                    {
-                        "sampler": sampler,
-                        "num_inference_steps": count,
-                        "guidance_scale": scale,
-                        "evaluations": steps_to_evaluations(count, scale),
-                        "psnr_db": float(errors.mean()),
-                        "psnr_db_5th_percentile": float(np.percentile(errors, 5)),
-                    }
-                )
+    entries = []
+    for sampler, scale, count in product(samplers, scales, steps):
+        setting = {"sampler": sampler, "num_inference_steps": count, "guidance_scale": scale}
+        found = _quality(pipeline, data, size=data.images.shape[1], **setting)
+        entries.append({**setting, "evaluations": steps_to_evaluations(count, scale), **found})
     return entries
 
 
 def sweep_upscaler(
-    pipeline: AvatarPipeline, data: PackedSet, steps: tuple[int, ...]
+    pipeline: AvatarPipeline, data: PackedSet, steps: Sequence[int]
 ) -> list[dict[str, Any]]:
     """The paired PSNR at full size for every number of steps of the upscaler.
 
-    The base draws with its defaults.
+    The base keeps its defaults.
 
     Args:
         data: images at full size.
@@ -78,23 +61,26 @@ def sweep_upscaler(
         for JSON, one entry per setting: ``num_inference_steps``, ``evaluations`` (of the upscaler),
         ``psnr_db`` and ``psnr_db_5th_percentile``.
     """
-    entries = []
-    for count in steps:
-        errors, rows = [], 0
-        for images, _ in generate_batches(pipeline, data.attributes, upscaler_steps=count):
-            real = data.images[rows : rows + len(images)]
-            errors.append(psnr(on_white(images), on_white(real)))
-            rows += len(images)
-        errors = np.concatenate(errors)
-        entries.append(
-            {
-                "num_inference_steps": count,
-                "evaluations": steps_to_evaluations(count, 1.0),
-                "psnr_db": float(errors.mean()),
-                "psnr_db_5th_percentile": float(np.percentile(errors, 5)),
-            }
-        )
-    return entries
+    return [
+        {
+            "num_inference_steps": count,
+            "evaluations": count,  # the upscaler is never guided
+            **_quality(pipeline, data, upscaler_steps=count),
+        }
+        for count in steps
+    ]
+
+
+def _quality(pipeline: AvatarPipeline, data: PackedSet, **options: Any) -> dict[str, float]:
+    """PSNR of the avatars that these options of the pipeline give, against ``data``."""
+    pairs = zip(
+        generate_batches(pipeline, data.attributes, **options), batches(data.images), strict=True
+    )
+    errors = np.concatenate([psnr(on_white(a), on_white(real)) for (a, _), real in pairs])
+    return {
+        "psnr_db": float(errors.mean()),
+        "psnr_db_5th_percentile": float(np.percentile(errors, 5)),
+    }
 
 
 def best(entries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -102,6 +88,20 @@ def best(entries: list[dict[str, Any]]) -> dict[str, Any]:
     top = max(entry["psnr_db"] for entry in entries)
     good = [entry for entry in entries if entry["psnr_db"] >= top - EQUALLY_GOOD_DB]
     return min(good, key=lambda entry: (entry["evaluations"], -entry["psnr_db"]))
+
+
+def choose(
+    entries: list[dict[str, Any]], defaults: dict[str, Any], set_defaults: bool
+) -> dict[str, Any]:
+    """What a sweep found, for JSON: ``entries``, the ``best`` of them and the model's ``defaults``.
+
+    Args:
+        defaults: of the stage that was swept; changed to the best setting if ``set_defaults``.
+    """
+    chosen = best(entries)
+    if set_defaults:
+        defaults.update({name: chosen[name] for name in defaults if name in chosen})
+    return {"entries": entries, "best": chosen, "defaults": dict(defaults)}
 
 
 def plot(path: Path, entries: list[dict[str, Any]]) -> None:

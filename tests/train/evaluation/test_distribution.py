@@ -91,10 +91,10 @@ def test_kernel_distance_is_unbiased(counts):
 def test_density_and_coverage_by_hand():
     real = np.array([[0.0], [1.0], [3.0], [10.0]])
     # Balls to the nearest neighbour: 0 +- 1, 1 +- 1, 3 +- 2, 10 +- 7.
-    drawn = np.array([[0.5], [0.5], [4.0], [50.0]])
-    # The balls hold 2, 2, 1 and (3 < 4 < 17) 1 drawn samples.
-    assert density_coverage(real, drawn, k=1) == (6 / 4, 1.0)
-    assert density_coverage(real, drawn[[3, 3]], k=1) == (0, 0)
+    generated = np.array([[0.5], [0.5], [4.0], [50.0]])
+    # The balls hold 2, 2, 1 and (3 < 4 < 17) 1 generated samples.
+    assert density_coverage(real, generated, k=1) == (6 / 4, 1.0)
+    assert density_coverage(real, generated[[3, 3]], k=1) == (0, 0)
 
 
 def test_density_and_coverage_of_a_copy_are_1():
@@ -168,14 +168,14 @@ def test_a_constant_generator_covers_nothing():
 
 @pytest.mark.parametrize("likeness", [0.0, 0.95])
 def test_the_interval_covers_the_truth_about_as_often_as_it_says(likeness):
-    """25 experiments with drawn samples off by 1, independent or showing the same people."""
+    """25 experiments with generated samples off by 1, independent or showing the same people."""
     truth, hits, values = 1.0, 0, []
     other = normal(3000, 4, 10_000)
     for i in range(25):
         real = normal(60, 4, 2 * i)
-        drawn = likeness * real + np.sqrt(1 - likeness**2) * normal(60, 4, 2 * i + 1)
-        drawn[:, 0] += np.sqrt(truth)
-        frechet = compare_distributions(real, drawn, other)["frechet"]
+        generated = likeness * real + np.sqrt(1 - likeness**2) * normal(60, 4, 2 * i + 1)
+        generated[:, 0] += np.sqrt(truth)
+        frechet = compare_distributions(real, generated, other)["frechet"]
         values.append(frechet["value"])
         hits += frechet["interval"][0] <= truth <= frechet["interval"][1]
     assert hits >= 22
@@ -195,9 +195,9 @@ def test_units_and_axes_of_the_features_do_not_matter():
 
 def test_what_no_real_image_has_shows_in_the_kept_variance():
     spread = np.array([3.0] * 8 + [0.1] * 8)
-    real, drawn, other = (normal(n, 16, i) * spread for i, n in enumerate((100, 100, 1000)))
-    drawn[:, 12:] += 5
-    kept = compare_distributions(real, drawn, other, components=8)["kept_variance"]
+    real, generated, other = (normal(n, 16, i) * spread for i, n in enumerate((100, 100, 1000)))
+    generated[:, 12:] += 5
+    kept = compare_distributions(real, generated, other, components=8)["kept_variance"]
     assert kept["real"] > 0.99 and kept["floor"] > 0.99
     assert kept["drawn"] < 0.6
 

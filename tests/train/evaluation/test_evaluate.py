@@ -14,7 +14,8 @@ from avatar_model import AvatarPipeline
 from avatar_model.network import AvatarNetwork
 from avatar_model.stage import Stage
 from tests.tiny import TINY_MODEL, TINY_UPSCALER
-from train.data.packed import HELD_OUT, open_dataset
+from train.data.dataset import open_dataset
+from train.data.splits import HELD_OUT
 from train.loop.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[3]

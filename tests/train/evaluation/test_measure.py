@@ -15,9 +15,11 @@ from avatar_model import AvatarPipeline
 from avatar_model.attributes import ANY, to_row
 from avatar_model.classifier import AvatarClassifier
 from avatar_model.images import on_white, recrop, resize
-from train.data.packed import HELD_OUT, PackedSet
+from train.data.dataset import PackedSet
+from train.data.splits import HELD_OUT
 from train.evaluation.generate import generate_avatars
-from train.evaluation.measure import EvaluationError, check, measure
+from train.evaluation.inputs import EvaluationError, check
+from train.evaluation.measure import measure
 from train.evaluation.psnr import psnr
 from train.evaluation.report import card_metrics, card_section, to_markdown, write_report
 
@@ -35,7 +37,7 @@ def classifier():
 
 
 @pytest.fixture(scope="module")
-def drawn(bundled):
+def generated(bundled):
     """What the bundled model draws: uint8 [N, 256, 256, 4] of the crop 420, and attributes."""
     return generate_avatars(bundled, np.full((TRUE + TRAIN, 18), ANY))
 
@@ -48,8 +50,8 @@ def split(images, attributes, vocabulary, crop=360):
 
 
 @pytest.fixture(scope="module")
-def world(bundled, drawn):
-    images, attributes = drawn
+def world(bundled, generated):
+    images, attributes = generated
     return split(recrop(images, 420, 360, 64), attributes, bundled.vocabulary)
 
 
@@ -145,9 +147,9 @@ def test_what_needs_more_images_or_a_classifier_says_so(world):
     assert page.count("Not measured") == 4 and "no classifier was given" in page
 
 
-def test_a_real_model_and_its_report(bundled, classifier, drawn, tmp_path, monkeypatch):
+def test_a_real_model_and_its_report(bundled, classifier, generated, tmp_path, monkeypatch):
     monkeypatch.setattr("train.evaluation.measure.PARTIAL_IMAGES", 16)
-    images, attributes = drawn
+    images, attributes = generated
     world = split(resize(images, 64), attributes, bundled.vocabulary, crop=420)
     larger = {256: images[:TRUE]}
     report = {"about": ABOUT, **run(bundled, classifier, world, larger=larger)}
@@ -178,13 +180,13 @@ def sharp(small):
 
 class TestTwoStages:
     def darker(self, images):
-        drawn = sharp(images)
-        drawn[..., :3] -= np.minimum(drawn[..., :3], 10)
-        return drawn
+        generated = sharp(images)
+        generated[..., :3] -= np.minimum(generated[..., :3], 10)
+        return generated
 
     def test_a_perfect_copy(self, world, larger, classifier):
         model = Fake(world, copy_of(world), sharp)
-        report, drawn = measure(model, classifier, *world, seeds=(0, 1), larger=larger)
+        report, generated = measure(model, classifier, *world, seeds=(0, 1), larger=larger)
         assert report["size"] == 128 and report["base"]["size"] == 64
         for found in (report, report["base"]):
             assert found["paired"]["psnr"]["mean"] == math.inf
@@ -193,7 +195,7 @@ class TestTwoStages:
                 assert colour["accuracy"] == colour["ceiling"]
         assert report["attributes"]["accuracy"] == report["attributes"]["ceiling"] > 0.75
         assert report["enlarged"]["128"]["drawn"] == report["enlarged"]["256"]["drawn"] == math.inf
-        assert drawn.images.shape[1] == 128 and drawn.small.shape[1] == 64
+        assert generated.images.shape[1] == 128 and generated.small.shape[1] == 64
         assert report["memorisation"]["nearer_to_truth"] == 1
 
     def test_an_enlargement_scores_what_it_must(self, world, larger):

@@ -25,15 +25,15 @@ def test_distances_are_those_of_a_plain_search(world, monkeypatch):
     monkeypatch.setattr(module, "_CHUNK", 7)  # 50 rows are eight chunks, the last one short
     rng = np.random.default_rng(1)
     truth, train = world
-    drawn = rng.integers(0, 256, truth.shape, dtype=np.uint8)  # transparent here and there
-    found = memorisation(drawn, truth, train)
+    generated = rng.integers(0, 256, truth.shape, dtype=np.uint8)  # transparent here and there
+    found = memorisation(generated, truth, train)
 
     def rmse(a, b):
         return np.sqrt(((on_white(a).astype(float) - on_white(b)) ** 2).mean())
 
     for i in range(len(truth)):
-        to_train = [rmse(drawn[i], t) for t in train]
-        assert found.to_truth[i] == pytest.approx(rmse(drawn[i], truth[i]))
+        to_train = [rmse(generated[i], t) for t in train]
+        assert found.to_truth[i] == pytest.approx(rmse(generated[i], truth[i]))
         assert found.to_train[i] == pytest.approx(min(to_train))
         assert found.nearest[i] == np.argmin(to_train)
         assert found.true_to_train[i] == pytest.approx(min(rmse(truth[i], t) for t in train))
@@ -41,10 +41,10 @@ def test_distances_are_those_of_a_plain_search(world, monkeypatch):
 
 def test_one_level_of_one_pixel_is_not_lost_in_rounding():
     train = np.full((3, 64, 64, 4), 255, dtype=np.uint8)
-    drawn, truth = train[:1].copy(), train[:1].copy()
-    drawn[0, 5, 5, 1] -= 1
+    generated, truth = train[:1].copy(), train[:1].copy()
+    generated[0, 5, 5, 1] -= 1
     truth[0, 5, 5, 1] -= 2
-    found = memorisation(drawn, truth, train)
+    found = memorisation(generated, truth, train)
     assert found.to_train[0] == pytest.approx(np.sqrt(1 / (64 * 64 * 3)), rel=1e-12)
     assert found.true_to_train[0] == pytest.approx(2 * found.to_train[0], rel=1e-12)
     assert found.ratio[0] == pytest.approx(1)
@@ -96,8 +96,8 @@ def test_a_blurred_truth_is_no_copy(world):
 def test_a_truth_that_is_a_training_image_decides_nothing(world):
     truth, train = world
     truth = np.concatenate([truth[:2], train[[7]]])
-    drawn = np.concatenate([truth[:1], train[[3]], train[[7]]])
-    found = memorisation(drawn, truth, train)
+    generated = np.concatenate([truth[:1], train[[3]], train[[7]]])
+    found = memorisation(generated, truth, train)
     assert found.decidable.tolist() == [True, True, False]
     assert found.ratio[0] == 0 and np.isinf(found.ratio[1]) and np.isnan(found.ratio[2])
     summary = summarize(found)
@@ -126,7 +126,7 @@ def test_a_tie_is_not_nearer_to_the_truth():
         (((2, 8, 8, 4), (3, 8, 8, 4), (5, 8, 8, 4)), "do not fit"),
         (((2, 8, 8, 4), (2, 8, 8, 4), (5, 16, 16, 4)), "do not fit"),
         (((2, 8, 8, 4), (2, 8, 8, 4), (0, 8, 8, 4)), "train_images is .* needs"),
-        (((2, 8, 8, 3), (2, 8, 8, 3), (5, 8, 8, 3)), "drawn is .* needs"),
+        (((2, 8, 8, 3), (2, 8, 8, 3), (5, 8, 8, 3)), "generated is .* needs"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(arrays, message):
@@ -136,5 +136,5 @@ def test_arrays_that_do_not_fit_are_refused(arrays, message):
 
 def test_other_types_are_refused(world):
     truth, train = world
-    with pytest.raises(ValueError, match="drawn is float64"):
+    with pytest.raises(ValueError, match="generated is float64"):
         memorisation(truth / 255, truth, train)

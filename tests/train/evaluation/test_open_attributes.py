@@ -1,7 +1,7 @@
 import numpy as np
 
 from avatar_model.attributes import ATTRIBUTES, NAMES, SIZES, Vocabulary
-from train.evaluation.partial import distance_from_frequencies
+from train.evaluation.open_attributes import distance_from_frequencies
 
 VOCABULARY = Vocabulary.numbered({a.name: range(1, a.num_values + 1) for a in ATTRIBUTES})
 EVERYTHING = np.ones((2000, 18), dtype=bool)

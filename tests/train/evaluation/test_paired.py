@@ -41,9 +41,9 @@ def test_a_perfect_copy(real, regions):
 
 
 def test_a_uniform_shift(real, regions):
-    drawn = real.copy()
-    drawn[..., :3] += np.where(real[..., 3:] == 255, 10, 0).astype(np.uint8)
-    errors = paired_errors(drawn, real, regions)
+    generated = real.copy()
+    generated[..., :3] += np.where(real[..., 3:] == 255, 10, 0).astype(np.uint8)
+    errors = paired_errors(generated, real, regions)
     share = (real[0, ..., 3] == 255).mean()  # the paper outside is right
     np.testing.assert_allclose(errors.psnr, 10 * np.log10(255**2 / (100 * share)))
     assert (errors.alpha_iou == 1).all()
@@ -52,25 +52,25 @@ def test_a_uniform_shift(real, regions):
 
 
 def test_what_counts_is_how_it_looks_on_white(real):
-    drawn = real.copy()
-    drawn[..., :3][real[..., 3] == 0] = 99  # colour of nothing; premultiplied it cannot be seen
-    assert (paired_errors(drawn, real, {}).psnr == math.inf).all()
+    generated = real.copy()
+    generated[..., :3][real[..., 3] == 0] = 99  # colour of nothing; premultiplied it cannot be seen
+    assert (paired_errors(generated, real, {}).psnr == math.inf).all()
 
 
 def test_colour_errors_stay_in_their_region(real, regions):
-    drawn = real.copy()
-    drawn[regions["left"]] = (255, 255, 255, 255)
-    errors = paired_errors(drawn, real, regions)
+    generated = real.copy()
+    generated[regions["left"]] = (255, 255, 255, 255)
+    errors = paired_errors(generated, real, regions)
     assert (errors.colour["left"] > 20).all()
     assert math.isnan(errors.colour["right"][0]) and (errors.colour["right"][1:] == 0).all()
 
 
 def test_a_known_colour_difference(real, regions):
     # Grey of lightness 50 and 60: lightness alone differs, and CIEDE2000's weight for it is known.
-    truth, drawn = real.copy(), real.copy()
+    truth, generated = real.copy(), real.copy()
     truth[..., :3][real[..., 3] == 255] = 119
-    drawn[..., :3][real[..., 3] == 255] = 145
-    errors = paired_errors(drawn, truth, regions)
+    generated[..., :3][real[..., 3] == 255] = 145
+    errors = paired_errors(generated, truth, regions)
     lightness = [116 * (((v / 255 + 0.055) / 1.055) ** 2.4) ** (1 / 3) - 16 for v in (119, 145)]
     off = (sum(lightness) / 2 - 50) ** 2
     weight = 1 + 0.015 * off / math.sqrt(20 + off)
@@ -79,21 +79,21 @@ def test_a_known_colour_difference(real, regions):
 
 
 def test_alpha_iou(real):
-    drawn = real.copy()
-    drawn[:, :, 12:] = 0
-    drawn[1] = 0
-    drawn[2] = real[2]
-    drawn[2, 0, 0] = (127, 127, 127, 127)  # not yet part of the figure
+    generated = real.copy()
+    generated[:, :, 12:] = 0
+    generated[1] = 0
+    generated[2] = real[2]
+    generated[2, 0, 0] = (127, 127, 127, 127)  # not yet part of the figure
     empty = real.copy()
-    empty[3] = drawn[3] = 0
-    errors = paired_errors(drawn, empty, {})
+    empty[3] = generated[3] = 0
+    errors = paired_errors(generated, empty, {})
     np.testing.assert_allclose(errors.alpha_iou, [0.5, 0, 1, 1, 0.5, 0.5])
 
 
 def test_ssim_is_that_of_wang_et_al(real):
-    drawn = np.roll(real, 1, axis=2)
-    errors = paired_errors(drawn, real, {})
-    a, b = on_white(drawn)[0].astype(float), on_white(real)[0].astype(float)
+    generated = np.roll(real, 1, axis=2)
+    errors = paired_errors(generated, real, {})
+    a, b = on_white(generated)[0].astype(float), on_white(real)[0].astype(float)
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     channels = [
         structural_similarity(a[..., c], b[..., c], data_range=255, **options) for c in range(3)

@@ -9,7 +9,7 @@ from skimage.color import lab2rgb
 from avatar_model.attributes import ANY, NAMES, SIZES, Vocabulary
 from avatar_model.images import load_avatar
 from train.data.cartoon_set import read_cartoon_set
-from train.data.packed import PackedSet
+from train.data.dataset import PackedSet
 from train.data.stand_in_faces.face import HAIR, SKIN
 from train.evaluation.palette import COLOURED, MIN_PIXELS, ciede2000, measure_palette
 
@@ -105,21 +105,21 @@ def test_a_wrong_hair_colour_is_read_as_the_wrong_value(palette, held_out):
     regions = palette.regions("hair_color", held_out.images, asked)
     other = asked.copy()
     other[:, COLOUR] = (asked[:, COLOUR] + 3) % 10
-    drawn = np.stack([paint(row) for row in other])
-    found = palette.read("hair_color", drawn, regions)
+    generated = np.stack([paint(row) for row in other])
+    found = palette.read("hair_color", generated, regions)
     readable = found != ANY
     assert readable.sum() > 50
     np.testing.assert_array_equal(found[readable], other[readable, COLOUR])
-    assert (palette.read("face_color", drawn, regions)[readable] != ANY).all()  # nearest of all
+    assert (palette.read("face_color", generated, regions)[readable] != ANY).all()  # nearest of all
 
 
 def test_a_drawn_colour_need_not_be_exact(palette, held_out):
     regions = palette.regions("face_color", held_out.images, held_out.attributes)
     noise = np.random.default_rng(0).normal(0, 8, held_out.images.shape)
     noise[..., 3] = 0
-    drawn = np.clip(held_out.images + noise, 0, 255).astype(np.uint8)
-    drawn[:, 14, 2:6] = (255, 255, 255, 255)  # part of it is quite wrong, but not the median
-    found = palette.read("face_color", drawn, regions)
+    generated = np.clip(held_out.images + noise, 0, 255).astype(np.uint8)
+    generated[:, 14, 2:6] = (255, 255, 255, 255)  # part of it is quite wrong, but not the median
+    found = palette.read("face_color", generated, regions)
     assert (found == held_out.attributes[:, FACE]).mean() > 0.98
 
 

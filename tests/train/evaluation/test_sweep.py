@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from avatar_model.attributes import NAMES
-from avatar_model.pipeline import steps_to_evaluations
-from train.data.packed import PackedSet
+from avatar_model.guidance import steps_to_evaluations
+from train.data.dataset import PackedSet
 from train.evaluation.sweep import best, plot, sweep, sweep_upscaler
 
 

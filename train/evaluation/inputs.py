@@ -1,0 +1,88 @@
+"""What an evaluation starts from: model, classifier and pictures that fit together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from avatar_model import AvatarPipeline
+from avatar_model.attributes import NAMES
+from avatar_model.classifier import AvatarClassifier
+from avatar_model.errors import AvatarError
+from train.data.dataset import PackedSet, open_dataset
+from train.data.errors import DatasetError
+from train.data.splits import HELD_OUT
+
+
+class EvaluationError(AvatarError):
+    """A model, classifier or data set that cannot be evaluated together; the message says why."""
+
+
+def at_size(size: int, part: PackedSet, data: str) -> PackedSet:
+    """The same examples of the data set ``data`` at another size: those alone are read into memory.
+
+    Raises:
+        DatasetError: as ``open_dataset``, or an example is missing.
+    """
+    dataset = open_dataset(data, size, crop=part.crop)
+    row = {id_: i for i, id_ in enumerate(dataset.ids)}
+    if missing := [id_ for id_ in part.ids if id_ not in row]:
+        raise DatasetError(f"{data} has changed while it was packed: there is no {missing[0]} now")
+    return dataset.take(np.array([row[id_] for id_ in part.ids], dtype=np.int64))
+
+
+def check(
+    pipeline: AvatarPipeline,
+    classifier: AvatarClassifier | None,
+    truth: PackedSet,
+    train: PackedSet,
+) -> None:
+    """Refuse what cannot be compared, with the reason.
+
+    Args:
+        truth, train: at the base's size.
+
+    Raises:
+        EvaluationError: see the messages.
+    """
+    if not len(truth):
+        raise EvaluationError(
+            "this split of the data set is empty: it is too small to hold any combination out"
+        )
+    if not len(train):
+        raise EvaluationError("the data set has no training images")
+    trainings = {"model": pipeline.training}
+    if pipeline.upscaler:
+        trainings["upscaler"] = pipeline.upscaler.training
+    for stage, training in trainings.items():
+        if training.get("held_out") != HELD_OUT:
+            raise EvaluationError(
+                f"the {stage} was trained with other images held out than today ({HELD_OUT}), so "
+                "it may have seen what it would be tested on; train it again"
+            )
+    vocabularies = {"model": pipeline.vocabulary}
+    if classifier:
+        vocabularies["classifier"] = classifier.vocabulary
+    for what, vocabulary in vocabularies.items():
+        for name in NAMES:
+            pairs = zip(vocabulary.labels[name], truth.vocabulary.labels[name], strict=True)
+            for value, (theirs, ours) in enumerate(pairs):
+                if theirs != ours:
+                    raise EvaluationError(
+                        f"the {what} was trained on other attributes: {name} {value} is "
+                        f"{theirs!r} for it and {ours!r} in this data set"
+                    )
+    size, config = truth.images.shape[1], pipeline.network.config
+    if config.image_size != size:
+        raise EvaluationError(
+            f"the model is for {config.image_size}x{config.image_size} pixels, and the data set "
+            f"is packed at {size}x{size}"
+        )
+    if config.crop != truth.crop:
+        raise EvaluationError(
+            f"the model draws a crop of {config.crop}, and the data set is packed with {truth.crop}"
+        )
+    if classifier and classifier.crop > config.crop:
+        raise EvaluationError(
+            f"the classifier reads a crop of {classifier.crop}, and the model draws only "
+            f"{config.crop}; train another: python -m train.classifier --crop {config.crop}"
+        )
