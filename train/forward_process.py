@@ -17,8 +17,8 @@ from avatar_model.arguments import whole
 from avatar_model.images import DEFAULT_CROP, SOURCE_SIZE, on_white
 from avatar_model.schedule_check import schedule_warnings
 from train.command import command
-from train.data.packed import open_dataset
-from train.figures.forward_process import draw, parse_schedule
+from train.data.dataset import open_dataset
+from train.figures.forward_process import noising_figure, parse_schedule
 from train.figures.picture import check_output, save_figure
 
 
@@ -55,7 +55,7 @@ def main(
     dataset = open_dataset(data, image_size, crop=crop)
     if not 0 <= avatar < len(dataset):
         raise ValueError(f"avatar must be from 0 to {len(dataset) - 1}, not {avatar}")
-    figure = draw(parsed, on_white(dataset.images[avatar]), times)
+    figure = noising_figure(parsed, on_white(dataset.images[avatar]), times)
     save_figure(out, figure)
     for text, warnings in messages.items():
         for warning in warnings:

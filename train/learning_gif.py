@@ -3,12 +3,8 @@
     python -m train.learning_gif --run runs/mine
 
 The trainer draws one fixed set of attributes from fixed noise at every checkpoint and keeps the
-picture, whatever becomes of the checkpoint:
-
-    runs/mine/samples/real.png              the real avatars with these attributes
-    runs/mine/samples/step-00001000.png     what the averaged weights drew after 1000 steps
-
-There may be hundreds of them, so large avatars are kept at 128 pixels.
+picture, whatever becomes of the checkpoint: samples/step-00001000.png in the run folder, beside
+samples/real.png with the real avatars. Large avatars are kept at 128 pixels.
 """
 
 from __future__ import annotations

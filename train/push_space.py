@@ -18,9 +18,10 @@ import tyro
 from huggingface_hub import constants
 
 from train.command import command
-from train.hub.client import check_repo_id, check_target, say_and_sleep
+from train.hub.retry import insist, say_and_sleep
 from train.hub.space import MODEL_VARIABLE, find_model, push
 from train.hub.space_folder import stage
+from train.hub.target import check_repo_id, check_target
 
 
 def main(
@@ -39,12 +40,11 @@ def main(
         yes: send it.
     """
     (check_target if yes else check_repo_id)(space)
-    found = find_model(model) if model else None
-    preload = found.files if found and not found.private else ()
+    files, model_is_private = find_model(model) if model else ((), False)
     with tempfile.TemporaryDirectory() as folder:
-        front = stage(Path(folder), model, preload)
+        front = stage(Path(folder), model, () if model_is_private else files)
         _show(Path(folder), space, front, model)
-        if found and found.private:
+        if model_is_private:
             print(
                 f"{model} is private: the Space needs a secret HF_TOKEN that may read it "
                 f"({_address(space)}/settings)"
@@ -52,7 +52,9 @@ def main(
         if not yes:
             print("This was a dry run: nothing was sent. --yes sends it.")
             return
-        url = push(Path(folder), space, model, private=private or None, wait=say_and_sleep)
+        url = insist(
+            lambda api: push(api, Path(folder), space, model, private or None), wait=say_and_sleep
+        )
     print(f"pushed: {url}\nthe page: {_address(space)}")
 
 

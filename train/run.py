@@ -14,10 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a scri
 
 from avatar_model.errors import errors_as_exit
 from train.command import parse_run
-from train.data.packed import open_dataset
+from train.data.dataset import open_dataset
+from train.loop.accelerator import make_accelerator
 from train.loop.config import TrainConfig
 from train.loop.low_res import follow_base, load_base, open_low_res
-from train.loop.trainer import Trainer, make_accelerator
+from train.loop.trainer import Trainer
 
 
 def main(config: TrainConfig) -> None:
@@ -32,13 +33,14 @@ def main(config: TrainConfig) -> None:
         if config.base is not None:
             low_res = open_low_res(base, config.data, data)
     trainer = Trainer(config, data, accelerator, low_res)
+    millions = trainer.state.network.num_parameters() / 1e6
     accelerator.print(
-        f"{trainer.network.num_parameters() / 1e6:.1f} M parameters on {trainer.device.type} x "
+        f"{millions:.1f} M parameters on {trainer.device.type} x "
         f"{accelerator.num_processes}; {len(trainer.train_rows)} training images of "
-        f"{len(data)}, the others held out; at step {trainer.step} of {config.steps}"
+        f"{len(data)}, the others held out; at step {trainer.state.step} of {config.steps}"
     )
     checkpoint = trainer.train()
-    accelerator.print(f"stopped at step {trainer.step}; checkpoint: {checkpoint}")
+    accelerator.print(f"stopped at step {trainer.state.step}; checkpoint: {checkpoint}")
 
 
 def cli() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from avatar_model import AvatarPipeline
 from train.command import command
 from train.figures.picture import check_output, save_png
-from train.figures.trajectory import draw_strip, record, write_gif
+from train.figures.trajectory import record, render_strip, write_gif
 
 
 def main(
@@ -64,7 +64,7 @@ def main(
     scale = scale or max(1, 128 // pipeline.network.config.image_size)
     print(f"wrote {out}: {write_gif(out, trajectory, scale)} frames")
     if strip:
-        save_png(strip, draw_strip(trajectory, strip_columns, scale))
+        save_png(strip, render_strip(trajectory, strip_columns, scale))
         print(f"wrote {strip}")
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from avatar_model.arguments import whole
-from avatar_model.checkpoint import write_atomically
-from avatar_model.classifier import AttributeClassifier
+from avatar_model.atomic import write_atomically
+from avatar_model.classifier_network import ClassifierNetwork
 from avatar_model.device import choose_device
 from avatar_model.images import DEFAULT_CROP, SOURCE_SIZE
 from train.classifier.card import card
 from train.classifier.training import train
 from train.command import command
-from train.data.packed import open_dataset
+from train.data.dataset import open_dataset
 
 
 def main(
@@ -48,7 +48,7 @@ def main(
         raise ValueError("epochs and minutes must be greater than 0")
     # A device that is not here, or a size it cannot read, is refused before anything is packed.
     where = choose_device(device)
-    AttributeClassifier(image_size)
+    ClassifierNetwork(image_size)
     crop = whole("crop", crop, 1, SOURCE_SIZE)
     dataset = open_dataset(data, image_size, crop=crop)
     classifier, table = train(dataset, data, epochs, minutes, seed, where)

@@ -1,86 +1,28 @@
-"""Reads Cartoon Set as people have it: a folder, or a ``.tar`` / ``.tgz`` that is never unpacked.
+"""Reads Cartoon Set as people have it: pairs of a picture and its attributes.
 
 A data set is pairs of ``csX.png`` and ``csX.csv`` in one folder (as in the 10k set) or in
 subfolders (``0`` .. ``9`` in the 100k set), under any top-level name. A CSV has one line per
 attribute: ``"eye_angle", 2, 3`` is its name, its value and how many values it has. An
 ``options.json`` among the files, or beside the folder or archive, says what the values are called.
 Files whose names do not start with ``cs`` belong to something else and are ignored.
-
-Labels are read and checked here, at once; pictures are decoded later, one by one.
 """
 
 from __future__ import annotations
 
 import csv
-import gzip
 import json
-import os
-import struct
-import tarfile
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import partial
-from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from avatar_model.attributes import ATTRIBUTES, NAMES, Vocabulary, VocabularyError, attribute
-from train.data.rejects import DatasetError, Reject
-
-OPTIONS_NAME = "options.json"
-MAX_SUBFOLDERS = 2
-"""How deep to look, so that a mistyped ``/`` does not search the whole disk."""
-
-BAD_PICTURE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
-BAD_PICTURE += (Image.DecompressionBombError,)
-"""What decoding a damaged or unsuitable PNG raises."""
-
-_BAD_ARCHIVE = (tarfile.TarError, EOFError, zlib.error, OSError)
-
-
-Picture = Callable[[], Image.Image]
-"""Decodes one picture when called, in any thread; raises one of ``BAD_PICTURE``."""
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Checked labels, and pictures still to be decoded.
-
-    Attributes:
-        ids: [N], ``cs123``; unique, in numeric order.
-        files: [N], the picture of each example as messages name it.
-        attributes: uint8 [N, 18], in ``ATTRIBUTES`` order.
-        vocabulary: the labels; its counts are not those of the data.
-        pictures: called once, yields (row, picture) for every row, in the order of the source.
-        about: what this data set is, in a sentence.
-        rejects: the pairs that were left out.
-    """
-
-    ids: list[str]
-    files: list[str]
-    attributes: np.ndarray
-    vocabulary: Vocabulary
-    pictures: Callable[[], Iterator[tuple[int, Picture]]]
-    about: str
-    rejects: list[Reject] = field(default_factory=list)
-
-
-class _Span(NamedTuple):
-    """Where a file's bytes lie: ``size`` bytes (-1: all) from ``offset`` of ``path``."""
-
-    path: Path
-    offset: int = 0
-    size: int = -1
-
-    def read(self) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            return file.read(self.size)
+from train.data.archive import MAX_SUBFOLDERS, OPTIONS_NAME, Member, members, pictures
+from train.data.errors import DatasetError
+from train.data.examples import Examples
+from train.data.rejects import Reject
 
 
 def read_cartoon_set(source: Path) -> Examples:
@@ -92,19 +34,16 @@ def read_cartoon_set(source: Path) -> Examples:
     """
     if not source.exists():
         raise DatasetError(f"there is no file or folder {source}")
-    options: tuple[str, bytes] | None = None
     beside = options_beside(source)
-    if beside.is_file():
-        options = (str(beside), beside.read_bytes())
-
+    options = (str(beside), beside.read_bytes()) if beside.is_file() else None
     # (folder, id) -> suffix -> the files of that name
-    pairs: dict[tuple[str, str], dict[str, list]] = defaultdict(lambda: defaultdict(list))
-    for name, span, content in _members(source):
-        path = PurePosixPath(name)
+    pairs: dict[tuple[str, str], dict[str, list[Member]]] = defaultdict(lambda: defaultdict(list))
+    for member in members(source):
+        path = PurePosixPath(member.name)
         if path.name == OPTIONS_NAME:
-            options = (f"{source}/{name}", content)
+            options = (f"{source}/{member.name}", member.text)
         elif path.name.lower().startswith("cs") and path.suffix.lower() in (".png", ".csv"):
-            pairs[str(path.parent), path.stem][path.suffix.lower()].append((name, span, content))
+            pairs[str(path.parent), path.stem][path.suffix.lower()].append(member)
     if not pairs:
         raise DatasetError(
             f"there are no pairs of csNUMBER.png and csNUMBER.csv in {source} "
@@ -112,37 +51,27 @@ def read_cartoon_set(source: Path) -> Examples:
         )
     vocabulary = _vocabulary(*options) if options else Vocabulary.numbered()
 
-    good: dict[str, tuple[str, _Span, list[int]]] = {}
+    good: dict[str, tuple[Member, list[int]]] = {}
     rejects = []
     for (_, id_), pair in sorted(pairs.items()):
         try:
-            for suffix, other in ((".png", ".csv"), (".csv", ".png")):
-                if suffix not in pair:
-                    raise _BadPairError(pair[other][0][0], f"there is no {id_}{suffix} beside it")
-                if len(pair[suffix]) > 1:
-                    raise _BadPairError(pair[suffix][1][0], f"{id_}{suffix} occurs more than once")
-            [(png_name, span, _)], [(csv_name, _, content)] = pair[".png"], pair[".csv"]
+            picture, values = _read_pair(id_, pair)
             if id_ in good:
-                raise _BadPairError(
-                    png_name, f"{id_} occurs more than once, also as {good[id_][0]}"
-                )
-            try:
-                good[id_] = (png_name, span, parse_csv(content))
-            except ValueError as error:
-                raise _BadPairError(csv_name, str(error)) from None
+                reason = f"{id_} occurs more than once, also as {good[id_][0].name}"
+                raise _BadPairError(picture.name, reason)
+            good[id_] = picture, values
         except _BadPairError as bad:
             rejects.append(Reject(id_, *bad.args))
 
     ids = sorted(good, key=lambda id_: (len(id_), id_))
-    spans = [good[id_][1] for id_ in ids]
+    images = [good[id_][0] for id_ in ids]
+    attributes = np.array([good[id_][1] for id_ in ids], dtype=np.uint8)
     return Examples(
         ids=ids,
-        files=[good[id_][0] for id_ in ids],
-        attributes=np.array([good[id_][2] for id_ in ids], dtype=np.uint8).reshape(
-            len(ids), len(NAMES)
-        ),
+        files=[image.name for image in images],
+        attributes=attributes.reshape(len(ids), len(NAMES)),
         vocabulary=vocabulary,
-        pictures=partial(_pictures, spans, _is_gzip(source)),
+        pictures=partial(pictures, source, images),
         about=f"Cartoon Set files from {source.name}",
         rejects=rejects,
     )
@@ -150,6 +79,20 @@ def read_cartoon_set(source: Path) -> Examples:
 
 class _BadPairError(Exception):
     """(file, reason) of a pair that cannot be used."""
+
+
+def _read_pair(id_: str, pair: dict[str, list[Member]]) -> tuple[Member, list[int]]:
+    """The picture of a pair and its 18 values."""
+    for suffix, other in ((".png", ".csv"), (".csv", ".png")):
+        if suffix not in pair:
+            raise _BadPairError(pair[other][0].name, f"there is no {id_}{suffix} beside it")
+        if len(pair[suffix]) > 1:
+            raise _BadPairError(pair[suffix][1].name, f"{id_}{suffix} occurs more than once")
+    [picture], [labels] = pair[".png"], pair[".csv"]
+    try:
+        return picture, parse_csv(labels.text)
+    except ValueError as error:
+        raise _BadPairError(labels.name, str(error)) from None
 
 
 def options_beside(source: Path) -> Path:
@@ -192,7 +135,7 @@ def parse_csv(content: bytes) -> list[int]:
     return [values[name] for name in NAMES]
 
 
-def format_csv(values: Sequence[int]) -> str:
+def format_csv(values: Iterable[int]) -> str:
     """The content of a CSV file with these 18 values, in ``ATTRIBUTES`` order."""
     lines = zip(ATTRIBUTES, values, strict=True)
     return "".join(f'"{a.name}", {value}, {a.num_values}\n' for a, value in lines)
@@ -213,79 +156,3 @@ def _vocabulary(where: str, content: bytes) -> Vocabulary:
         return Vocabulary.from_options(options)
     except VocabularyError as error:
         raise DatasetError(f"{where} does not fit: {error}") from None
-
-
-def _members(source: Path) -> Iterator[tuple[str, _Span, bytes]]:
-    """(name below ``source``, place, content) of every file; PNGs are not read yet."""
-    return _folder_members(source) if source.is_dir() else _archive_members(source)
-
-
-def _is_text(name: str) -> bool:
-    return name.lower().endswith(".csv") or name.endswith(OPTIONS_NAME)
-
-
-def walk(folder: Path) -> Iterator[str]:
-    """The paths of all files in a folder and up to ``MAX_SUBFOLDERS`` below it."""
-    for here, subfolders, names in os.walk(folder):
-        if len(Path(here).relative_to(folder).parts) >= MAX_SUBFOLDERS:
-            subfolders.clear()
-        for name in names:
-            yield os.path.join(here, name)  # noqa: PTH118 (a Path for each is slow)
-
-
-def _folder_members(source: Path) -> Iterator[tuple[str, _Span, bytes]]:
-    for path in map(Path, walk(source)):
-        span = _Span(path)
-        try:
-            content = span.read() if _is_text(path.name) else b""
-        except OSError as error:
-            raise DatasetError(f"cannot read {path}: {error.strerror}") from None
-        yield path.relative_to(source).as_posix(), span, content
-
-
-def _archive_members(source: Path) -> Iterator[tuple[str, _Span, bytes]]:
-    with (gzip.open if _is_gzip(source) else open)(source, "rb") as stream:
-        try:
-            archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 (stream is closed)
-        except _BAD_ARCHIVE:
-            raise DatasetError(
-                f"{source} is neither a folder nor a complete .tar, .tgz or .tar.gz archive"
-            ) from None
-        try:
-            for member in archive:
-                if member.isfile():
-                    span = _Span(source, member.offset_data, member.size)
-                    file = archive.extractfile(member) if _is_text(member.name) else None
-                    yield member.name, span, file.read() if file else b""
-            # An archive ends with two empty blocks, and the loop ends with the first. tarfile
-            # takes the middle of a damaged archive for the end, too, and does not say so.
-            rest = stream.read()
-            if len(rest) < tarfile.BLOCKSIZE or any(rest[: tarfile.BLOCKSIZE]):
-                raise tarfile.ReadError("unexpected end of data")
-        except _BAD_ARCHIVE as error:
-            raise DatasetError(
-                f"{source} is damaged or incomplete ({error}); download or copy it again"
-            ) from None
-
-
-def _is_gzip(source: Path) -> bool:
-    """By content, because a file in the Hub's cache has no suffix."""
-    return source.is_file() and _Span(source, 0, 2).read() == b"\x1f\x8b"
-
-
-def _pictures(spans: list[_Span], compressed: bool) -> Iterator[tuple[int, Picture]]:
-    """(row, picture) of every row; a compressed archive can only be read from front to back."""
-    if not compressed:
-        for row, span in enumerate(spans):
-            yield row, lambda span=span: _decode(span.read())
-        return
-    with gzip.open(spans[0].path, "rb") as stream:
-        for row in sorted(range(len(spans)), key=lambda row: spans[row].offset):
-            stream.seek(spans[row].offset)
-            yield row, partial(_decode, stream.read(spans[row].size))
-
-
-def _decode(content: bytes) -> Image.Image:
-    image = Image.open(BytesIO(content), formats=["PNG"])
-    image.load()
-    return image

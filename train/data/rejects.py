@@ -1,23 +1,16 @@
-"""What happens to pairs that cannot be used: a few are listed and skipped, many stop the run."""
+"""Pairs that cannot be used: a few are listed and skipped, many stop the run."""
 
 from __future__ import annotations
 
 import csv
-import uuid
 from pathlib import Path
 from typing import NamedTuple
 
-from avatar_model.errors import AvatarError
+from avatar_model.atomic import moved_into_place
+from train.data.errors import DatasetError
 
 MAX_REJECTED = 0.01
 """The share of unusable pairs that is skipped with a warning; more stops the run."""
-
-TEMPORARY = ".building-"
-"""How the names of files and folders start that are still being written."""
-
-
-class DatasetError(AvatarError):
-    """A data set that cannot be used; the message says what is wrong, where, and what to do."""
 
 
 class Reject(NamedTuple):
@@ -33,11 +26,6 @@ def rejects_file(entry: Path) -> Path:
     return entry.with_name(f"{entry.name}.rejects.csv")
 
 
-def temporary_beside(path: Path) -> Path:
-    """A new name in the same folder, for what is moved into place when it is complete."""
-    return path.with_name(TEMPORARY + uuid.uuid4().hex)
-
-
 def check_rejects(listing: Path, rejects: list[Reject], num_good: int, source: str) -> None:
     """Write all rejects to ``listing``, as CSV: id, file, reason; nothing if there are none.
 
@@ -46,10 +34,11 @@ def check_rejects(listing: Path, rejects: list[Reject], num_good: int, source: s
     """
     if not rejects:
         return
-    temporary = temporary_beside(listing)
-    with temporary.open("w", encoding="utf-8", newline="") as file:
+    with (
+        moved_into_place(listing) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         csv.writer(file).writerows([Reject._fields, *rejects])
-    temporary.replace(listing)
     total = num_good + len(rejects)
     if len(rejects) > MAX_REJECTED * total:
         first = "".join(f"\n  {reject.file}: {reject.reason}" for reject in rejects[:5])

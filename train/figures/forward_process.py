@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from avatar_model.schedule_check import diagnose
+from avatar_model.schedule_check import Diagnosis, diagnose
 from avatar_model.schedules import Schedule, make_schedule
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-TOO_NOISY_SHARE = 0.5
-_GRID = 1000
-_LOWEST, _HIGHEST = -14.0, 10.0  # of the log-SNR that is drawn
+SCALE = 2  # side of an image pixel in the picture
+_LOWEST, _HIGHEST = -14.0, 10.0  # of the log-SNR that is shown
 
 
 def parse_schedule(text: str) -> Schedule:
@@ -31,9 +27,7 @@ def parse_schedule(text: str) -> Schedule:
     for part in filter(None, rest.split(",")):
         option, _, value = part.partition("=")
         try:
-            options[option.strip()] = (
-                int(value) if re.fullmatch(r" *\d+ *", value) else float(value)
-            )
+            options[option.strip()] = int(value) if value.strip().isdecimal() else float(value)
         except ValueError:
             raise ValueError(
                 f"cannot read {part!r} in schedule {text!r}; write name:option=number,option=number"
@@ -59,52 +53,53 @@ def noising_strip(schedule: Schedule, rgb: np.ndarray, times: Sequence[float]) -
     return ((x + 1) * 127.5).round().clamp(0, 255).byte().numpy()
 
 
-def draw(
-    schedules: dict[str, Schedule], rgb: np.ndarray, num_times: int = 10, scale: int = 2
-) -> Figure:
+def noising_figure(schedules: dict[str, Schedule], rgb: np.ndarray, num_times: int) -> Figure:
     """The strips of all schedules above their log-SNR curves; tiles stand at their t on the axis.
 
     Args:
         schedules: what each is called in the picture.
         rgb: uint8 [H, W, 3], the avatar on white.
-        scale: side of an image pixel in the picture.
     """
-    from matplotlib.figure import Figure  # heavy, and only needed here
-
     dpi, gap, margin, title, curves = 100, 6, 70, 40, 300
-    tile = rgb.shape[0] * scale
+    tile = rgb.shape[0] * SCALE
     width = num_times * tile + (num_times - 1) * gap + margin + 20
     height = len(schedules) * (tile + title) + curves + 80
     figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor="white")
-    times = np.linspace(0, 1, num_times)
+    times = np.linspace(0, 1, num_times).tolist()
     below = height
     for row, (label, schedule) in enumerate(schedules.items()):
         below -= title
-        found = diagnose(schedule, rgb.shape[0])
-        verdict = [
-            *(
-                [f"too noisy: nothing is left in {found.lost_share:.0%} of the steps"]
-                if found.too_noisy
-                else []
-            ),
-            *([f"ends at alpha = {found.end_alpha:.2f}"] if found.ends_too_clean else []),
-        ]
         at = (below + 8) / height
         figure.text(margin / width, at, label, color=f"C{row}", weight="bold", size=12)
-        figure.text(1 - 20 / width, at, ", ".join(verdict), color="#b91c1c", ha="right", size=11)
+        verdict = _verdict(diagnose(schedule, rgb.shape[0]))
+        figure.text(1 - 20 / width, at, verdict, color="#b91c1c", ha="right", size=11)
         below -= tile
         for i, picture in enumerate(noising_strip(schedule, rgb, times)):
-            big = picture.repeat(scale, axis=0).repeat(scale, axis=1)
+            big = picture.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
             figure.figimage(big, margin + i * (tile + gap), below, origin="upper")
 
     left, right = margin + tile / 2, width - 20 - tile / 2  # t = 0 and 1, below the tiles
-    axes = figure.add_axes(
-        (left / width, 50 / height, (right - left) / width, (below - 80) / height)
-    )
+    box = (left / width, 50 / height, (right - left) / width, (below - 80) / height)
+    _log_snr_curves(figure.add_axes(box), schedules, times, rgb.shape[0])
+    return figure
+
+
+def _verdict(found: Diagnosis) -> str:
+    parts = []
+    if found.too_noisy:
+        parts.append(f"too noisy: nothing is left in {found.lost_share:.0%} of the steps")
+    if found.ends_too_clean:
+        parts.append(f"ends at alpha = {found.end_alpha:.2f}")
+    return ", ".join(parts)
+
+
+def _log_snr_curves(
+    axes: Axes, schedules: dict[str, Schedule], times: Sequence[float], image_size: int
+) -> None:
     t = torch.linspace(0, 1, 2001, dtype=torch.float64)[1:]
     for label, schedule in schedules.items():
         axes.plot(t, schedule.log_snr(t).clamp(_LOWEST - 9), label=label, linewidth=2)
-    threshold = diagnose(next(iter(schedules.values())), rgb.shape[0]).threshold
+    threshold = diagnose(next(iter(schedules.values())), image_size).threshold
     axes.axhspan(_LOWEST, threshold, color="#e5e7eb", zorder=0)
     axes.text(0.005, threshold - 0.4, "nothing of the image is left", va="top", color="#4b5563")
     axes.axhline(0, color="#9ca3af", linewidth=0.8, zorder=0)
@@ -117,4 +112,3 @@ def draw(
     axes.set_xticks(times, [f"{x:.2f}" for x in times])
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper right")
-    return figure

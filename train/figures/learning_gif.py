@@ -1,7 +1,7 @@
-"""What every checkpoint of a run drew, kept as pictures and joined into a GIF.
+"""What a run generated at every checkpoint, kept as pictures and joined into a GIF.
 
     runs/mine/samples/real.png              the real avatars with these attributes
-    runs/mine/samples/step-00001000.png     what the averaged weights drew after 1000 steps
+    runs/mine/samples/step-00001000.png     what the averaged weights generated after 1000 steps
 
 There may be hundreds of them, so large avatars are kept at 128 pixels.
 """
@@ -9,10 +9,10 @@ There may be hundreds of them, so large avatars are kept at 128 pixels.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from avatar_model.contact_sheet import contact_sheet
@@ -41,7 +41,7 @@ _PSNR = "psnr_db"
 
 
 class Sample(NamedTuple):
-    """What was drawn at one checkpoint: the step, a sheet of avatars, and PSNR in dB if known."""
+    """One checkpoint: the step, a sheet of what it generated, and PSNR in dB if known."""
 
     step: int
     sheet: np.ndarray
@@ -49,15 +49,14 @@ class Sample(NamedTuple):
 
 
 def save_samples(
-    run: Path, step: int, drawn: np.ndarray, real: np.ndarray, psnr_db: float | None = None
+    run: Path, step: int, generated: np.ndarray, real: np.ndarray, psnr_db: float | None = None
 ) -> Path:
-    """Keep what a checkpoint drew; called by the trainer.
+    """Keep what a checkpoint generated, as a file that needs no other to be understood.
 
     Args:
         run: the run folder.
-        drawn, real: uint8 premultiplied RGBA [N, H, W, 4], the same attributes at the same index
-            and at every step.
-        psnr_db: written into the PNG, so that a sample needs no other file to be understood.
+        generated, real: uint8 premultiplied RGBA [N, H, W, 4], the same attributes at the same
+            index and at every step.
 
     Returns:
         the file.
@@ -72,7 +71,7 @@ def save_samples(
     if psnr_db is not None:
         about.add_text(_PSNR, f"{psnr_db:.3f}")
     path = folder / f"step-{step:08d}.png"
-    save_png(path, _sheet(drawn), pnginfo=about)
+    save_png(path, _sheet(generated), about)
     return path
 
 
@@ -107,19 +106,19 @@ def load_samples(run: Path) -> tuple[np.ndarray, list[Sample]]:
     return real, samples
 
 
-def _read(path: Path) -> tuple[np.ndarray, dict[str, str]]:
+def _read(path: Path) -> tuple[np.ndarray, dict[Any, Any]]:
     """A sheet, uint8 RGB [H, W, 3], and the texts in the file."""
     try:
         with Image.open(path) as picture:
-            return np.array(picture.convert("RGB")), dict(picture.info)
+            return np.array(picture.convert("RGB")), picture.info
     except FileNotFoundError:
         raise FigureError(f"there is no {path}") from None
-    except (OSError, UnidentifiedImageError) as error:
+    except OSError as error:
         raise FigureError(f"{path} is damaged ({error}); delete it") from error
 
 
-def draw_frame(sample: Sample, real: np.ndarray, last_step: int, scale: int) -> Image.Image:
-    """One moment of a run: what was drawn on the left, the real avatars on the right."""
+def render_frame(sample: Sample, real: np.ndarray, last_step: int, scale: int) -> Image.Image:
+    """One moment of a run: what was generated on the left, the real avatars on the right."""
     height, width = (side * scale for side in real.shape[:2])
     second = 2 * MARGIN + width
     frame = Image.new("RGB", (second + width + MARGIN, HEADER + height + MARGIN), PAPER)
@@ -130,8 +129,7 @@ def draw_frame(sample: Sample, real: np.ndarray, last_step: int, scale: int) -> 
     if sample.psnr_db is not None:
         caption(frame, (MARGIN + width, 14), f"{sample.psnr_db:.1f} dB PSNR", size, anchor="rm")
     caption(frame, (second, 14), "the real avatars", size)
-    share = sample.step / max(last_step, 1)
-    progress_bar(frame, (MARGIN, 26, MARGIN + width, 30), share)
+    progress_bar(frame, (MARGIN, 26, MARGIN + width, 30), sample.step / max(last_step, 1))
     return frame
 
 
@@ -150,6 +148,6 @@ def join(run: Path, out: Path, scale: int | None = None) -> int:
     if scale is None:
         scale = 2 if 4 * real.shape[1] <= FRAME_WIDTH else 1
     shown = [samples[i] for i in evenly(len(samples), MAX_FRAMES)]
-    frames = [draw_frame(sample, real, samples[-1].step, scale) for sample in shown]
-    save_gif(out, frames, [FRAME_MS] * (len(frames) - 1) + [HOLD_MS], shared_palette=True)
+    frames = [render_frame(sample, real, samples[-1].step, scale) for sample in shown]
+    save_gif(out, frames, FRAME_MS, HOLD_MS, shared_palette=True)
     return len(frames)

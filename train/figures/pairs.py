@@ -1,4 +1,4 @@
-"""Pictures to look at: drawn avatars beside the real ones with the same attributes."""
+"""Pictures to look at: generated avatars beside the real ones with the same attributes."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ ENLARGED = 128
 def save_pairs(
     path: Path,
     real: np.ndarray,
-    drawn: np.ndarray,
+    generated: np.ndarray,
     pairs_per_row: int = 4,
     max_pixels: int | None = MAX_PIXELS,
 ) -> None:
-    """A PNG of pairs on white: the real avatar left, the drawn one right of it.
+    """A PNG of pairs on white: the real avatar left, the generated one right of it.
 
     Args:
-        real, drawn: uint8 premultiplied RGBA [N, H, W, 4], the same person at the same index.
+        real, generated: uint8 premultiplied RGBA [N, H, W, 4], the same person at the same index.
         pairs_per_row: columns of pairs.
         max_pixels: whole rows of pairs are left out at the end, but for the first row, until the
             avatars have no more pixels than this; None for all of them.
     """
     if max_pixels is not None:
         rows = max(1, max_pixels // (2 * real[0, ..., 0].size * pairs_per_row))
-        real, drawn = real[: rows * pairs_per_row], drawn[: rows * pairs_per_row]
-    pairs = np.concatenate([on_white(real), on_white(drawn)], axis=2)  # [N, H, 2 * W, 3]
+        shown = slice(rows * pairs_per_row)
+        real, generated = real[shown], generated[shown]
+    pairs = np.concatenate([on_white(real), on_white(generated)], axis=2)  # [N, H, 2 * W, 3]
     tiles = [Image.fromarray(pair) for pair in pairs]
     scale = 2 if real.shape[2] <= ENLARGED else 1
     sheet = contact_sheet(tiles, pairs_per_row, scale, gap=12, background="#d8dce2")

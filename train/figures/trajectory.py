@@ -39,7 +39,7 @@ class Trajectory:
         times: S + 1 times from 1 to 0 for S steps.
         noisy: x_t at each, uint8 RGB [S + 1, N, H, W, 3].
         estimates: what the model took that x_t for; for the last one, the finished avatar.
-        output: what the pipeline returned, with ``images`` as premultiplied RGBA uint8.
+        output: what the pipeline returned, with images as for "np".
     """
 
     times: list[float]
@@ -62,23 +62,14 @@ def record(
         ValueError: as the pipeline does.
     """
     states, output = film.record(pipeline, attributes, size=pipeline.sizes[0], **options)
-    times = [state.t for state in states]
+    times, pixel_range = [s.t for s in states], pipeline.network.config.pixel_range
     alphas, _ = pipeline.denoiser.schedule(torch.tensor(times[:-1]))
-    span, final = pipeline.network.config.pixel_range, on_white(output.images)
-    return Trajectory(
-        times=times,
-        noisy=np.stack(
-            [
-                *(
-                    _noisy_on_white(s.x, a, span)
-                    for s, a in zip(states, alphas.tolist(), strict=False)
-                ),
-                final,
-            ]
-        ),
-        estimates=np.stack([on_white(to_pixels(s.x0, span)) for s in states]),
-        output=output,
-    )
+    estimates = np.stack([on_white(to_pixels(s.x0, pixel_range)) for s in states])
+    noisy = [
+        _noisy_on_white(s.x, alpha, pixel_range)
+        for s, alpha in zip(states[:-1], alphas.tolist(), strict=True)
+    ]
+    return Trajectory(times, np.stack([*noisy, estimates[-1]]), estimates, output)
 
 
 def _noisy_on_white(x: Tensor, alpha: float, pixel_range: tuple[float, float]) -> np.ndarray:
@@ -93,52 +84,56 @@ def _noisy_on_white(x: Tensor, alpha: float, pixel_range: tuple[float, float]) -
     return np.ascontiguousarray(levels.byte().cpu().numpy())
 
 
-def draw_frame(trajectory: Trajectory, step: int, scale: int) -> Image.Image:
+def render_frame(trajectory: Trajectory, step: int, scale: int) -> Image.Image:
     """The state after ``step`` steps: x_t above, the estimate of x_0 below, a column per avatar."""
-    count, size = trajectory.noisy.shape[1:3]
-    side, steps = size * scale, len(trajectory.times) - 1
-    width = TITLES + count * (side + GAP) - GAP + MARGIN
-    sheet = Image.new("RGB", (width, HEADER + 2 * (side + GAP) - GAP + MARGIN), PAPER)
+    steps = len(trajectory.times) - 1
+    sheet = _rows(np.stack([trajectory.noisy[step], trajectory.estimates[step]])[None], scale)
+    right = sheet.width - MARGIN
     caption(sheet, (MARGIN, 14), f"step {step} of {steps}")
-    caption(sheet, (width - MARGIN, 14), f"t = {trajectory.times[step]:.2f}", anchor="rm")
-    progress_bar(sheet, (TITLES, 26, width - MARGIN, 30), step / steps)
-    parts = (trajectory.noisy[step], trajectory.estimates[step])
-    for row, (tiles, lines) in enumerate(zip(parts, ROW_TITLES, strict=True)):
-        top = HEADER + row * (side + GAP)
-        for i, tile in enumerate(tiles):
-            sheet.paste(enlarge(tile, scale), (TITLES + i * (side + GAP), top))
-        caption(sheet, (MARGIN, top + side / 2 - 10), lines[0])
-        caption(sheet, (MARGIN, top + side / 2 + 10), lines[1], fill=MUTED)
+    caption(sheet, (right, 14), f"t = {trajectory.times[step]:.2f}", anchor="rm")
+    progress_bar(sheet, (TITLES, 26, right, 30), step / steps)
     return sheet
 
 
-def draw_strip(trajectory: Trajectory, columns: int, scale: int) -> Image.Image:
+def render_strip(trajectory: Trajectory, columns: int, scale: int) -> Image.Image:
     """A few states from noise (left) to avatar (right); two rows for each avatar, as in a frame."""
-    count, size = trajectory.noisy.shape[1:3]
-    side, shown = size * scale, evenly(len(trajectory.times), columns)
-    pair = 2 * (side + GAP) + 2 * GAP
-    width = TITLES + len(shown) * (side + GAP) - GAP + MARGIN
-    sheet = Image.new("RGB", (width, HEADER + count * pair - 3 * GAP + MARGIN), PAPER)
+    shown = evenly(len(trajectory.times), columns)
+    states = np.stack([trajectory.noisy[shown], trajectory.estimates[shown]])  # [2, S, N, H, W, 3]
+    sheet = _rows(states.transpose(2, 0, 1, 3, 4, 5), scale)
+    side = states.shape[3] * scale
     for column, step in enumerate(shown):
-        left = TITLES + column * (side + GAP)
+        middle = TITLES + column * (side + GAP) + side / 2
         label = f"t = {trajectory.times[step]:.2f}"
-        caption(sheet, (left + side / 2, HEADER / 2), label, anchor="mm")
-        for i in range(count):
-            for row, part in enumerate((trajectory.noisy, trajectory.estimates)):
-                top = HEADER + i * pair + row * (side + GAP)
-                sheet.paste(enlarge(part[step, i], scale), (left, top))
-    for i in range(count):
-        for row, lines in enumerate(ROW_TITLES):
-            middle = HEADER + i * pair + row * (side + GAP) + side / 2
-            caption(sheet, (MARGIN, middle - 10), lines[0])
-            caption(sheet, (MARGIN, middle + 10), lines[1], fill=MUTED)
+        caption(sheet, (middle, HEADER / 2), label, anchor="mm")
+    return sheet
+
+
+def _rows(pairs: np.ndarray, scale: int) -> Image.Image:
+    """P pairs of rows of C pictures, x_t above the estimates, with their titles.
+
+    Args:
+        pairs: uint8 RGB [P, 2, C, H, W, 3].
+    """
+    count, _, columns, size = pairs.shape[:4]
+    step = size * scale + GAP
+    width = TITLES + columns * step - GAP + MARGIN
+    height = HEADER + count * 2 * (step + GAP) - 3 * GAP + MARGIN
+    sheet = Image.new("RGB", (width, height), PAPER)
+    for i, pair in enumerate(pairs):
+        for row, (tiles, (title, symbol)) in enumerate(zip(pair, ROW_TITLES, strict=True)):
+            top = HEADER + i * 2 * (step + GAP) + row * step
+            for column, tile in enumerate(tiles):
+                sheet.paste(enlarge(tile, scale), (TITLES + column * step, top))
+            middle = top + size * scale / 2
+            caption(sheet, (MARGIN, middle - 10), title)
+            caption(sheet, (MARGIN, middle + 10), symbol, fill=MUTED)
     return sheet
 
 
 def write_gif(path: Path, trajectory: Trajectory, scale: int) -> int:
     """Write the GIF; the finished avatars stay for a while. Returns the number of frames."""
     steps = evenly(len(trajectory.times), MAX_FRAMES)
-    frames = [draw_frame(trajectory, step, scale) for step in steps]
-    each = max(40, min(300, round(MOTION_MS / len(frames), -1)))
-    save_gif(path, frames, [each] * (len(frames) - 1) + [HOLD_MS])
+    frames = [render_frame(trajectory, step, scale) for step in steps]
+    each = max(40, min(300, round(MOTION_MS / len(frames) / 10) * 10))
+    save_gif(path, frames, each, HOLD_MS, shared_palette=False)
     return len(frames)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from avatar_model import AvatarPipeline
 from train.command import command
-from train.hub.client import check_target, say_and_sleep
 from train.hub.model_card import CARD_FILE, write_model_card
+from train.hub.retry import insist, say_and_sleep
+from train.hub.target import check_target
 from train.hub.upload import check_folder, upload
 
 
@@ -29,7 +30,9 @@ def main(checkpoint: Path, repo: str, private: bool = False) -> None:
     if not (checkpoint / CARD_FILE).exists():
         write_model_card(checkpoint, AvatarPipeline.from_pretrained(checkpoint), None, repo)
     message = f"Upload {checkpoint.resolve().name}"
-    url = upload(checkpoint, repo, message, private=private or None, wait=say_and_sleep)
+    url = insist(
+        lambda api: upload(api, checkpoint, repo, message, private or None), wait=say_and_sleep
+    )
     print(f"uploaded: {url}")
 
 

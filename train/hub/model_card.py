@@ -11,8 +11,7 @@ from pathlib import Path, PureWindowsPath
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from avatar_model import AvatarPipeline
-from avatar_model.checkpoint import write_atomically
-from avatar_model.pipeline import evaluations
+from avatar_model.atomic import write_atomically
 from avatar_model.stage import Stage
 
 CARD_FILE = "README.md"
@@ -59,11 +58,9 @@ def write_model_card(
     cartoon_set = "cartoonset" in data.lower()
     title = repo_id.split("/")[-1] if repo_id else "Avatar model"
     default = pipeline.defaults
-    counts = evaluations(
-        pipeline, pipeline.sizes[-1], default["num_inference_steps"], default["guidance_scale"]
-    )
+    notes = folder / NOTES_FILE
     card = ModelCard.from_template(
-        _front_matter(title, data, metrics, stand_in=stand_in, cartoon_set=cartoon_set),
+        _front_matter(title, data, metrics, stand_in, cartoon_set),
         template_path=str(TEMPLATE),
         title=title,
         sizes=pipeline.sizes,
@@ -76,21 +73,19 @@ def write_model_card(
         defaults=default,
         upscaler=pipeline.upscaler and pipeline.upscaler.defaults,
         report=report,
-        notes=_notes(folder),
+        notes=notes.read_text("utf-8").strip() if notes.is_file() else "",
         metrics=[(_metric_name(name), f"{value:.4g}") for name, value in metrics.items()],
-        stages=_stage_rows(stages, counts),
+        stages=stages,
+        evaluations=pipeline.evaluations(
+            pipeline.sizes[-1], default["num_inference_steps"], default["guidance_scale"]
+        ),
         training=_training_rows(stages),
     )
     write_atomically(folder / CARD_FILE, str(card).rstrip() + "\n")
 
 
-def _notes(folder: Path) -> str:
-    notes = folder / NOTES_FILE
-    return notes.read_text("utf-8").strip() if notes.is_file() else ""
-
-
 def _front_matter(
-    title: str, data: str, metrics: Mapping[str, float], *, stand_in: bool, cartoon_set: bool
+    title: str, data: str, metrics: Mapping[str, float], stand_in: bool, cartoon_set: bool
 ) -> ModelCardData:
     # The licence of other people's own data is theirs to say: none is claimed for it.
     licence = "apache-2.0" if stand_in else "cc-by-4.0" if cartoon_set else None
@@ -121,46 +116,26 @@ def _metric_name(name: str) -> str:
     return METRIC_NAMES.get(name) or _cell(name.replace("_", " "))
 
 
-def _stage_rows(stages: list[Stage], counts: list[int]) -> list[tuple[str, ...]]:
-    """What each stage is: a line of the table."""
-    return [
-        (
-            "upscaler" if config.is_upscaler else "base",
-            f"{config.image_size} x {config.image_size}",
-            f"the attributes and the {config.low_res_size} x {config.low_res_size} picture"
-            if config.is_upscaler
-            else "the attributes",
-            f"{stage.network.num_parameters():,}",
-            f"{config.prediction}, `{config.schedule}`",
-            str(count),
-        )
-        for stage, config, count in zip(
-            stages, (stage.config for stage in stages), counts, strict=True
-        )
-    ]
-
-
 def _training_rows(stages: list[Stage]) -> list[tuple[str, list[str]]]:
     """What each line of the table is called, and its values as people write them, by stage."""
     facts = [
         {k: v for k, v in stage.training.items() if isinstance(v, (str, int, float))}
         for stage in stages
     ]
-    names = dict.fromkeys(name for fact in facts for name in fact)
     return [
         (
             "Time" if name == "seconds" else _cell(name.replace("_", " ").capitalize()),
-            [_training_value(name, fact[name]) if name in fact else "" for fact in facts],
+            [_training_value(name, fact.get(name, "")) for fact in facts],
         )
-        for name in names
+        for name in dict.fromkeys(name for fact in facts for name in fact)
     ]
 
 
 def _training_value(name: str, value: str | float) -> str:
-    if name == "seconds":
-        return f"{value / 3600:.1f} hours" if value >= 3600 else f"{value / 60:.0f} minutes"
     if isinstance(value, str):
         return _cell(_without_folders(value))
+    if name == "seconds":
+        return f"{value / 3600:.1f} hours" if value >= 3600 else f"{value / 60:.0f} minutes"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return f"{value}"

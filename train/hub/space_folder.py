@@ -35,7 +35,7 @@ def stage(folder: Path, model: str | None, preload: tuple[str, ...]) -> dict[str
     """Put the Space together in an empty folder.
 
     Args:
-        model: Hub repository that the page draws with; None for the bundled ``assets/model``.
+        model: Hub repository that the page loads; None for the bundled ``assets/model``.
         preload: files of ``model`` that become part of the Space's image when it is built.
 
     Returns:

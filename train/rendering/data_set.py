@@ -1,20 +1,10 @@
-"""Draw a synthetic data set, in the file layout of Cartoon Set.
-
-    python -m train.render --count 1000000 --out ~/avatars
-    python -m train.render --count 20000 --out ~/bald --fix hair=0 --fix glasses=none
-    accelerate launch --multi_gpu --num_processes 8 -m train.render --count 1000000 --out ~/avatars
-
-Picture i is that of seed + i, whatever the number of processes. Stop it at any time, start the same
-command again and it goes on; with a larger --count the set is continued. Read it with
-``train/run.py --data ~/avatars``. docs/deploy.md has the rest.
-"""
+"""Renders a synthetic data set with a model, in the file layout of Cartoon Set."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,16 +12,14 @@ import numpy as np
 import torch
 import tyro
 from accelerate.utils import get_cpu_distributed_information
-from PIL import Image
 from tqdm import tqdm
 
 from avatar_model import ANY, AvatarPipeline, Vocabulary
-from avatar_model.arguments import choice
+from avatar_model.arguments import MAX_IMAGES, MAX_SEED, one_of
 from avatar_model.attributes import NAMES
-from avatar_model.checkpoint import UPSCALER_FOLDER, WEIGHTS_FILE, fetch_checkpoint
+from avatar_model.checkpoint_files import UPSCALER_FOLDER, WEIGHTS_FILE, fetch_checkpoint
 from avatar_model.device import choose_device
 from avatar_model.images import DEFAULT_CROP
-from avatar_model.pipeline import MAX_IMAGES, MAX_SEED
 from train.rendering.folder import RenderError, RenderFolder
 from train.rendering.frame import frame_size, framed
 
@@ -77,38 +65,48 @@ def render_data_set(
     pipeline = _load(model, device, process.local_rank)
     fixed = _fixed(fix, pipeline.vocabulary)
     size = pipeline.sizes[-1] if size is None else size
-    choice("size", size, pipeline.sizes)
-    settings = {
-        "layout": LAYOUT_VERSION,
-        "size": size,
-        "weights": _fingerprint(model, WEIGHTS_FILE),
-        "fix": {name: value for name, value in fixed.items() if value != ANY},
-        "draw": draw,
-        "seed": seed,
-        "batch_size": batch_size,
-        "defaults": pipeline.defaults,
-        "frame_size": frame_size(size),
-        "crop": pipeline.network.config.crop,
-        "upscaler": _upscaler(model, pipeline) if size > pipeline.sizes[0] else None,
-        "device": pipeline.device.type,
-    }
-    # Of a set that was started when a model had one stage and no other crop.
-    unsaid = {"size": pipeline.sizes[0], "crop": DEFAULT_CROP, "upscaler": None}
+    one_of("size", size, pipeline.sizes)
+    upscaler = None
+    if size > pipeline.sizes[0]:
+        weights = _fingerprint(model, f"{UPSCALER_FOLDER}/{WEIGHTS_FILE}")
+        upscaler = {"weights": weights, "defaults": pipeline.stages[-1].defaults}
     folder = RenderFolder(out.expanduser())
-    folder.open(settings, pipeline.vocabulary, unsaid)
+    folder.open(
+        {
+            "layout": LAYOUT_VERSION,
+            "size": size,
+            "weights": _fingerprint(model, WEIGHTS_FILE),
+            "fix": {name: value for name, value in fixed.items() if value != ANY},
+            "draw": draw,
+            "seed": seed,
+            "batch_size": batch_size,
+            "defaults": pipeline.defaults,
+            "frame_size": frame_size(size),
+            "crop": pipeline.network.config.crop,
+            "upscaler": upscaler,
+            "device": pipeline.device.type,
+        },
+        pipeline.vocabulary,
+        # Of a set that was started when a model had one stage and no other crop.
+        unsaid={"size": pipeline.sizes[0], "crop": DEFAULT_CROP, "upscaler": None},
+    )
 
     present = folder.present()
-    share = list(_share(count, batch_size, process.rank, process.world_size))
-    missing = [[i for i in batch if i < count and i not in present] for batch in share]
-    owned, left = sum(min(len(b), count - b[0]) for b in share), sum(map(len, missing))
+    batches = range(process.rank * batch_size, count, process.world_size * batch_size)
+    missing = [sorted({*range(i, min(i + batch_size, count))} - present) for i in batches]
+    owned, left = sum(min(batch_size, count - i) for i in batches), sum(map(len, missing))
     vocabulary = _uniform(pipeline.vocabulary) if draw == "uniform" else pipeline.vocabulary
     bar = tqdm(
         total=owned, initial=owned - left, unit="img", dynamic_ncols=True, disable=process.rank > 0
     )
     with bar:
-        for batch, wanted in zip(share, missing, strict=True):
+        for first, wanted in zip(batches, missing, strict=True):
             if wanted:
-                _render(pipeline, size, vocabulary, fixed, seed, batch, set(wanted), folder)
+                seeds = range(seed + first, seed + first + batch_size)
+                pixels, rows = _generate(pipeline, size, vocabulary, fixed, seeds)
+                for i in wanted:
+                    picture = framed(pixels[i - first], pipeline.network.config.crop)
+                    folder.write(i, picture, rows[i - first])
                 bar.update(len(wanted))
     seconds = time.monotonic() - started
     print(
@@ -119,48 +117,28 @@ def render_data_set(
     )
 
 
-def _render(
+def _generate(
     pipeline: AvatarPipeline,
     size: int,
     vocabulary: Vocabulary,
     fixed: Mapping[str, int],
-    seed: int,
-    batch: range,
-    wanted: set[int],
-    folder: RenderFolder,
-) -> None:
-    """Draw a batch and write those of it that are wanted.
+    seeds: range,
+) -> tuple[np.ndarray, list[list[int]]]:
+    """A batch of avatars, uint8 premultiplied RGBA [N, H, W, 4], and their 18 values.
 
-    It is always drawn whole: what a network computes depends, in the last bit, on what else is in
-    the batch, and a resumed run has to write the same bytes.
+    It is always the whole batch: what a network computes depends, in the last bit, on what else is
+    in the batch, and a resumed run has to write the same bytes.
     """
-    seeds = [seed + i for i in batch]
     rows = [vocabulary.sample(fixed, np.random.default_rng(s)) for s in seeds]
-    seeds = [s % (MAX_SEED + 1) for s in seeds]
-    drawn = pipeline(rows, size=size, seed=seeds, output_type="np").images
-    for index, row, pixels in zip(batch, rows, drawn, strict=True):
-        if index in wanted:
-            [picture] = framed(pixels[None], pipeline.network.config.crop)
-            folder.write(index, _png(picture), [row[name] for name in NAMES])
-
-
-def _png(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    # Level 1 of 9 takes half the time of Pillow's default, for a seventh more bytes.
-    picture.save(file, "PNG", compress_level=1)
-    return file.getvalue()
-
-
-def _share(count: int, batch_size: int, rank: int, world_size: int) -> Iterator[range]:
-    """The batches of one process. The last one is as long as the others, past ``count``."""
-    for first in range(rank * batch_size, count, world_size * batch_size):
-        yield range(first, first + batch_size)
+    wrapped = [s % (MAX_SEED + 1) for s in seeds]  # the last batch may reach past the largest
+    images = pipeline(rows, size=size, seed=wrapped, output_type="np").images
+    return np.asarray(images), [[row[name] for name in NAMES] for row in rows]
 
 
 def _load(model: str, device: str | None, local_rank: int) -> AvatarPipeline:
     """The pipeline, on the device asked for or this process's own GPU.
 
-    Torch draws, not ONNX Runtime, which differs from it by a level here and there: what a set looks
+    PyTorch, not ONNX Runtime, which differs from it by a level here and there: what a set looks
     like must not depend on what is installed.
     """
     where = choose_device(device)
@@ -182,12 +160,6 @@ def _uniform(vocabulary: Vocabulary) -> Vocabulary:
     """The same, as if every value that occurs occurred equally often."""
     counts = {name: tuple(int(n > 0) for n in c) for name, c in vocabulary.counts.items()}
     return Vocabulary(vocabulary.labels, counts)
-
-
-def _upscaler(model: str, pipeline: AvatarPipeline) -> dict[str, object]:
-    """What of the second stage decides how a picture looks."""
-    weights = _fingerprint(model, f"{UPSCALER_FOLDER}/{WEIGHTS_FILE}")
-    return {"weights": weights, "defaults": pipeline.upscaler.defaults}
 
 
 def _fingerprint(model: str, file: str) -> str:

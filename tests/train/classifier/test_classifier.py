@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from avatar_model.attributes import NAMES, OFFSETS, SIZES
-from avatar_model.classifier import AttributeClassifier, AvatarClassifier
+from avatar_model.classifier import AvatarClassifier
+from avatar_model.classifier_network import ClassifierNetwork
 from avatar_model.images import to_model
 from train.classifier import __main__ as command
-from train.classifier import training as trainer
-from train.data.rejects import DatasetError
+from train.classifier import calibration, measuring, training
+from train.classifier.augmentation import augment
+from train.data.errors import DatasetError
 
 EYE, GLASSES, HAIR = (NAMES.index(name) for name in ("eye_color", "glasses", "hair"))
 
@@ -25,7 +27,7 @@ class TestAugment:
 
     def test_most_pictures_stay_in_place_and_none_moves_far(self):
         x = self.pictures()
-        out = trainer.augment(x, torch.Generator().manual_seed(0))
+        out = augment(x, torch.Generator().manual_seed(0))
         places = torch.arange(16.0)
         mass = (out[:, 3] + 1).clamp(min=0.5) - 0.5
         centre = (mass.sum(dim=1) * places).sum(dim=1) / mass.sum(dim=(1, 2))
@@ -35,12 +37,12 @@ class TestAugment:
 
     def test_colours_stay(self):
         x = self.pictures()
-        out = trainer.augment(x, torch.Generator().manual_seed(0))
+        out = augment(x, torch.Generator().manual_seed(0))
         inside = out[:, :, 7:9, 7:9].mean(dim=(2, 3))
         assert (inside - torch.tensor([1.0, -1, -1, 1])).abs().max() < 0.05
 
     def test_the_seed_decides(self):
-        a, b = (trainer.augment(self.pictures(9), torch.Generator().manual_seed(3)) for _ in "ab")
+        a, b = (augment(self.pictures(9), torch.Generator().manual_seed(3)) for _ in "ab")
         assert torch.equal(a, b) and not torch.equal(a, self.pictures(9))
         assert a.abs().max() <= 1
 
@@ -56,54 +58,54 @@ class TestFindHidden:
     def test_nothing_is_found_where_nothing_is_hidden(self):
         for seed in range(3):
             truth, right, _ = self.world(seed=seed)
-            assert trainer.find_hidden(truth, right) == {}
+            assert measuring.find_hidden(truth, right) == {}
 
     def test_eyes_behind_two_kinds_of_glasses(self):
         truth, right, rng = self.world()
         covered = np.isin(truth[:, GLASSES], [3, 8])
         right[covered, EYE] = rng.random(covered.sum()) < 1 / 5
-        assert trainer.find_hidden(truth, right) == {"eye_color": {"glasses": (3, 8)}}
+        assert measuring.find_hidden(truth, right) == {"eye_color": {"glasses": (3, 8)}}
 
     def test_worse_is_not_hidden(self):
         truth, right, rng = self.world()
         covered = truth[:, GLASSES] == 3
         right[covered, EYE] = rng.random(covered.sum()) < 0.8
-        assert trainer.find_hidden(truth, right) == {}
+        assert measuring.find_hidden(truth, right) == {}
 
     def test_ten_images_are_needed(self):
         truth, right, _ = self.world()
         truth[:, HAIR] = np.arange(len(truth)) % 60 + 2
         truth[:9, HAIR], truth[9:19, HAIR] = 0, 1
         right[:19, EYE] = False
-        assert trainer.find_hidden(truth, right) == {"eye_color": {"hair": (1,)}}
+        assert measuring.find_hidden(truth, right) == {"eye_color": {"hair": (1,)}}
 
     def test_an_attribute_that_cannot_be_read_at_all_is_hidden_by_nothing(self):
         truth, right, rng = self.world()
         right[:, HAIR] = rng.random(len(truth)) < 1 / 111
-        assert trainer.find_hidden(truth, right) == {}
+        assert measuring.find_hidden(truth, right) == {}
 
 
 def test_accuracy_is_measured_where_visible():
     right, visible = np.zeros((2, 4, 18), dtype=bool)
     right[0] = visible[0] = True
     right[:3, EYE], visible[:, EYE] = True, False
-    found = trainer.accuracies(right, visible)
+    found = measuring.accuracies(right, visible)
     assert found["hair"] == 1 and found["eye_color"] == 0.75  # nowhere visible: over all
 
 
 def test_calibration_error():
     sure = np.repeat([0.55, 0.95], 100)
     honest = np.concatenate([np.arange(100) < 55, np.arange(100) < 95])
-    assert trainer.calibration_error(trainer.reliability(sure, honest)) == pytest.approx(0)
-    table = trainer.reliability(sure, np.arange(200) < 55)  # right 55 times of 100, then never
+    assert calibration.calibration_error(calibration.reliability(sure, honest)) == pytest.approx(0)
+    table = calibration.reliability(sure, np.arange(200) < 55)  # right 55 times of 100, then never
     assert [row[0] for row in table] == [100, 100]
-    assert trainer.calibration_error(table) == pytest.approx(0.95 / 2)
+    assert calibration.calibration_error(table) == pytest.approx(0.95 / 2)
 
 
 def test_calibrating_finds_the_temperature(drawn):
     """Confidence that was multiplied by 3 is divided by it again, and no reading changes."""
     torch.manual_seed(0)
-    network = AttributeClassifier(16, channels=(8, 8, 8), width=16).eval()
+    network = ClassifierNetwork(16, channels=(8, 8, 8), width=16).eval()
     torch.nn.init.normal_(network.head.weight, std=0.5)
     classifier = AvatarClassifier(network, drawn.vocabulary)
     probabilities = classifier(drawn.images).probabilities
@@ -120,14 +122,14 @@ def test_calibrating_finds_the_temperature(drawn):
         network.head.weight *= 3
         network.head.bias *= 3
     data = type(drawn)(drawn.images, labels.astype(np.uint8), drawn.ids, drawn.vocabulary)
-    found = trainer.calibrate(classifier, data)
+    found = calibration.calibrate(classifier, data)
     assert set(found) == set(NAMES)
     assert 2.2 < np.median(list(found.values())) < 3.8
     assert (classifier(drawn.images).values == before).all()
 
 
 def test_it_learns_what_it_is_shown(drawn):
-    network = trainer.train_network(drawn, epochs=60, minutes=None, seed=0, device="cpu")
+    network = training.train_network(drawn, epochs=60, minutes=None, seed=0, device="cpu")
     rows = drawn.split("train")
     column = NAMES.index("face_color")
     with torch.no_grad():
@@ -138,7 +140,7 @@ def test_it_learns_what_it_is_shown(drawn):
 
 def test_the_same_seed_gives_the_same_weights(drawn):
     a, b, c = (
-        trainer.train_network(drawn, epochs=1, minutes=None, seed=seed, device="cpu").state_dict()
+        training.train_network(drawn, epochs=1, minutes=None, seed=seed, device="cpu").state_dict()
         for seed in (1, 1, 2)
     )
     assert all(torch.equal(a[name], b[name]) for name in a)
@@ -146,15 +148,15 @@ def test_the_same_seed_gives_the_same_weights(drawn):
 
 
 def test_a_time_limit_ends_the_run():
-    steps = list(trainer._progress(1000, minutes=1e-9))
+    steps = list(training._progress(1000, minutes=1e-9))
     assert steps == []
-    shares = [done for _, done in trainer._progress(4, minutes=None)]
+    shares = [done for _, done in training._progress(4, minutes=None)]
     assert shares == [0.125, 0.375, 0.625, 0.875]
 
 
 def test_too_little_data_is_refused(drawn):
     with pytest.raises(DatasetError, match="is too small: of 5 images, 5 are trained on and 0"):
-        trainer.train(drawn.take(drawn.split("train")[:5]), "five")
+        training.train(drawn.take(drawn.split("train")[:5]), "five")
 
 
 def test_the_command_writes_a_folder_that_loads(cache, tmp_path, monkeypatch, drawn, capsys):

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from avatar_model.attributes import ATTRIBUTES, NAMES, SIZES
-from train.data.cartoon_set import BAD_PICTURE, parse_csv, read_cartoon_set
-from train.data.rejects import DatasetError
+from train.data.cartoon_set import parse_csv, read_cartoon_set
+from train.data.errors import DatasetError
+from train.data.examples import BAD_PICTURE
 
 SHARED = Path("/work/shared/data/cartoonset9k.tar")
 

@@ -1,18 +1,17 @@
 """The stand-in data set: every one of the 217 values must be visible."""
 
+import json
+
 import numpy as np
 import pytest
 
 from avatar_model.attributes import ATTRIBUTES, NAMES, SIZES
 from avatar_model.images import load_avatar, on_white
-from train.data.cartoon_set import read_cartoon_set
-from train.data.rejects import DatasetError
-from train.data.stand_in_faces.dataset import (
-    render_face,
-    stand_in_examples,
-    stand_in_options,
-    write_stand_in_set,
-)
+from train.data.archive import OPTIONS_NAME
+from train.data.cartoon_set import format_csv, read_cartoon_set
+from train.data.errors import DatasetError
+from train.data.stand_in_faces.face import render_face
+from train.data.stand_in_faces.stand_in_set import stand_in_examples, stand_in_options
 
 # Nothing of this face covers anything else of it.
 PLAIN = dict.fromkeys(NAMES, 1) | {"facial_hair": 14, "glasses": 11, "face_color": 7}
@@ -60,8 +59,13 @@ def test_deterministic_and_extendable():
 
 
 def test_written_files_are_read_back(tmp_path):
-    write_stand_in_set(tmp_path / "drawn", 3, seed=4)
-    expected, examples = stand_in_examples(3, seed=4), read_cartoon_set(tmp_path / "drawn")
+    expected = stand_in_examples(3, seed=4)
+    for row, picture in expected.pictures():
+        picture().save(tmp_path / expected.files[row])
+        content = format_csv(expected.attributes[row])
+        (tmp_path / f"{expected.ids[row]}.csv").write_text(content, "utf-8")
+    (tmp_path / OPTIONS_NAME).write_text(json.dumps(stand_in_options()), "utf-8")
+    examples = read_cartoon_set(tmp_path)
     assert examples.ids == ["cs0", "cs1", "cs2"] and not examples.rejects
     assert np.array_equal(examples.attributes, expected.attributes)
     assert examples.vocabulary == expected.vocabulary

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from avatar_model.atomic import TEMPORARY
 from avatar_model.images import on_white
 from train.figures.learning_gif import HOLD_MS, MAX_FRAMES, join, load_samples, save_samples
 from train.figures.picture import FigureError
@@ -38,7 +39,7 @@ def test_a_sample_can_be_written_again(run, real):
     save_samples(run, 10, real, real, 20.0)
     _, samples = load_samples(run)
     assert [s.psnr_db for s in samples] == [None, 20.0, 27.0]
-    assert not list(run.rglob("*.tmp"))
+    assert not list(run.rglob(f"{TEMPORARY}*"))
 
 
 def test_gif_has_a_frame_for_each_checkpoint(run, real):

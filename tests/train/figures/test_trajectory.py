@@ -17,8 +17,8 @@ from train.figures.trajectory import (
     HOLD_MS,
     MAX_FRAMES,
     _noisy_on_white,
-    draw_strip,
     record,
+    render_strip,
     write_gif,
 )
 
@@ -103,8 +103,8 @@ def test_long_trajectories_are_thinned_out(pipe, tmp_path):
 
 def test_strip_has_two_rows_for_each_avatar(pipe):
     trajectory = record(pipe, {}, num_images=2, seed=1, num_inference_steps=9)
-    strip = np.asarray(draw_strip(trajectory, columns=4, scale=2))
-    one = draw_strip(record(pipe, {}, seed=1, num_inference_steps=9), columns=4, scale=2)
+    strip = np.asarray(render_strip(trajectory, columns=4, scale=2))
+    one = render_strip(record(pipe, {}, seed=1, num_inference_steps=9), columns=4, scale=2)
     assert strip.shape[0] > one.height and strip.shape[1] == one.width
     last_column = strip[40 : 40 + 32 : 2, -14 - 32 : -14 : 2]
     assert np.array_equal(last_column, trajectory.noisy[-1, 0])

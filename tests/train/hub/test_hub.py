@@ -19,9 +19,12 @@ from avatar_model.attributes import ATTRIBUTES
 from avatar_model.network import AvatarNetwork
 from tests.tiny import TINY_MODEL, two_stages
 from tests.train.conftest import TOKEN
-from train.hub.errors import explained, scrub
+from train.hub.errors import HubError, explained, scrub
 from train.hub.model_card import write_model_card
-from train.hub.upload import HubError, HubUploader, check_target, upload
+from train.hub.retry import insist
+from train.hub.target import check_target
+from train.hub.upload import upload
+from train.hub.uploader import HubUploader
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "models/user/faces"
@@ -68,7 +71,7 @@ def send(hub):
     reports = []
 
     def send(folder, repo_id="user/faces"):
-        uploader = HubUploader(repo_id, None, hub.endpoint, reports.append, delays=(0, 0))
+        uploader = HubUploader(repo_id, reports.append, delays=(0, 0))
         uploader.submit(folder, f"Upload {folder.name}")
         return uploader.close(20)
 
@@ -192,7 +195,7 @@ def by_hand(checkpoint, repo_id="user/faces"):
 def test_503_forever_is_reported_and_the_next_checkpoint_is_tried_again(hub, checkpoint):
     hub.fail(COMMIT, 503, times=3)
     reports = []
-    uploader = HubUploader("user/faces", None, hub.endpoint, reports.append, delays=(0, 0))
+    uploader = HubUploader("user/faces", reports.append, delays=(0, 0))
     uploader.submit(checkpoint, "first")
     for _ in range(2000):  # 20 s
         if not reports:
@@ -254,7 +257,7 @@ def test_a_folder_that_is_no_checkpoint(hub, send, checkpoint):
 
 def test_training_never_waits_and_only_the_newest_checkpoint_does(hub, checkpoint):
     held = hub.hold(COMMIT)
-    uploader = HubUploader("user/faces", None, hub.endpoint, lambda _: None)
+    uploader = HubUploader("user/faces", lambda _: None)
     uploader.submit(checkpoint, "first")
     assert held.arrived.wait(20)
     for message in ("second", "third"):  # returns although the first upload is stuck
@@ -274,7 +277,7 @@ def test_training_never_waits_and_only_the_newest_checkpoint_does(hub, checkpoin
 def test_a_newer_checkpoint_ends_the_wait_for_another_attempt(hub, checkpoint):
     held, reports = hub.hold("preupload"), []
     hub.fail(COMMIT, 503)
-    uploader = HubUploader("user/faces", None, hub.endpoint, reports.append, delays=(3600,))
+    uploader = HubUploader("user/faces", reports.append, delays=(3600,))
     uploader.submit(checkpoint, "first")
     assert held.arrived.wait(20)
     uploader.submit(checkpoint, "second")
@@ -286,7 +289,7 @@ def test_a_newer_checkpoint_ends_the_wait_for_another_attempt(hub, checkpoint):
 
 def test_the_end_of_training_waits_only_so_long(hub, checkpoint):
     held = hub.hold(COMMIT)
-    uploader = HubUploader("user/faces", None, hub.endpoint, lambda _: None)
+    uploader = HubUploader("user/faces", lambda _: None)
     uploader.submit(checkpoint, "first")
     assert held.arrived.wait(20)
     problem = uploader.close(0.05)
@@ -325,7 +328,7 @@ def test_the_token_is_nowhere(hub, send, checkpoint, capfd, caplog, monkeypatch)
     caplog.set_level("INFO")  # at DEBUG, httpx shows the headers of the answer that follows
     hub.fail("preupload", 403, message=f"Bearer {TOKEN} and {TOKEN} may not, nor hf_{'x' * 34}")
     with pytest.raises(HubError) as caught:
-        upload(checkpoint, "user/faces", "again", endpoint=hub.endpoint)
+        insist(lambda api: upload(api, checkpoint, "user/faces", "again"))
     assert "403 (<token> and <token> may not, nor <token>)" in str(caught.value)
     assert caught.value.__suppress_context__
     shown = [*capfd.readouterr(), caplog.text, *send.reports, str(caught.value)]

@@ -31,8 +31,7 @@ OPTIONAL = {"onnx", "onnxruntime", "onnxscript", "spaces"}
 
 
 @pytest.fixture(autouse=True)
-def address(hub, monkeypatch):
-    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+def no_pauses(monkeypatch):
     monkeypatch.setattr(push_space, "say_and_sleep", lambda seconds: None)
 
 

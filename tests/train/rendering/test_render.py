@@ -17,14 +17,14 @@ import torch
 from PIL import Image
 
 from avatar_model import ATTRIBUTES, AvatarPipeline, CheckpointError, Vocabulary
+from avatar_model.atomic import TEMPORARY
 from avatar_model.attributes import NAMES
 from avatar_model.images import load_avatar, on_white
 from avatar_model.network import AvatarNetwork
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, two_stages
 from tests.train.processes import ROOT, begin, finish
-from train.data.packed import open_dataset
-from train.data.rejects import TEMPORARY
-from train.data.stand_in_faces.dataset import stand_in_examples
+from train.data.dataset import open_dataset
+from train.data.stand_in_faces.stand_in_set import stand_in_examples
 from train.evaluation.psnr import psnr
 from train.rendering.data_set import render_data_set
 from train.rendering.folder import RenderError
@@ -99,7 +99,7 @@ def test_the_trainer_reads_back_what_the_pipeline_draws(model, whole, tmp_path):
 def test_a_real_avatar_is_read_back_to_within_a_level_almost_everywhere():
     pipe = AvatarPipeline.from_pretrained(ROOT / "assets" / "model", backend="torch")
     drawn = pipe(num_images=8, seed=0, size=64, output_type="np").images
-    read = np.stack([load_avatar(picture) for picture in framed(drawn)])
+    read = np.stack([load_avatar(framed(avatar)) for avatar in drawn])
     assert psnr(on_white(read), on_white(drawn)).min() > 46
     assert np.mean(np.abs(read.astype(int) - drawn) <= 1) > 0.98
 
@@ -107,20 +107,20 @@ def test_a_real_avatar_is_read_back_to_within_a_level_almost_everywhere():
 @pytest.mark.parametrize("crop", [360, 420])
 @pytest.mark.parametrize("size", [16, 32, 64, 128, 256, 384, 512])
 def test_flat_drawings_of_any_size_are_read_back_exactly(size, crop):
-    drawing = np.zeros((1, size, size, 4), np.uint8)
-    read = load_avatar(framed(drawing, crop)[0], size, crop)
+    drawing = np.zeros((size, size, 4), np.uint8)
+    read = load_avatar(framed(drawing, crop), size, crop)
     assert (read == drawing).all()
     drawing[..., :] = (200, 100, 50, 255)
     middle = slice(size // 4, -size // 4)
-    read = load_avatar(framed(drawing, crop)[0], size, crop)
-    assert np.abs(read.astype(int) - drawing[0])[middle, middle].max() <= 1
+    read = load_avatar(framed(drawing, crop), size, crop)
+    assert np.abs(read.astype(int) - drawing)[middle, middle].max() <= 1
 
 
 @pytest.mark.parametrize("size", [256, 384])
 def test_a_large_drawing_of_faces_is_read_back_to_within_a_level_almost_everywhere(size):
     faces = [picture() for _, picture in stand_in_examples(4).pictures()]
     drawn = np.stack([load_avatar(face, size, 420) for face in faces])
-    pictures = framed(drawn, 420)
+    pictures = [framed(avatar, 420) for avatar in drawn]
     read = np.stack([load_avatar(picture, size, 420) for picture in pictures])
     assert {picture.size for picture in pictures} == {(500, 500)}
     assert psnr(on_white(read), on_white(drawn)).min() > 55

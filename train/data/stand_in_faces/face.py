@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
-from train.data.stand_in_faces.canvas import (
-    INK,
-    WHITE,
-    Canvas,
-    Color,
-    Point,
-    mirror,
-    mix,
-    oval,
-    smooth,
-)
+from train.data.stand_in_faces.canvas import INK, WHITE, Canvas, Color, mix
+from train.data.stand_in_faces.curves import Point, mirror, oval, smooth
 from train.data.stand_in_faces.hair import (
     BEARDS,
     FRINGES,
     HAIRCUTS,
-    draw_beard,
-    draw_fringe,
-    draw_hair_behind,
+    render_beard,
+    render_fringe,
+    render_hair_behind,
 )
 
 EYE_X, EYE_Y = 49, 258
@@ -99,24 +90,31 @@ def render_face(values: Mapping[str, int]) -> Image.Image:
     haircut, fringe = divmod(values["hair"] - 1, len(FRINGES))
     canvas = Canvas()
     if values["hair"]:  # 0 is bald
-        draw_hair_behind(canvas, HAIRCUTS[haircut], hair)
-    face = _draw_head(canvas, values, skin)
-    draw_beard(canvas, BEARDS[values["facial_hair"]], face, skin, hair)
-    _draw_nose_and_mouth(canvas, skin)
+        render_hair_behind(canvas, HAIRCUTS[haircut], hair)
+    face = _render_head(canvas, values, skin)
+    render_beard(canvas, BEARDS[values["facial_hair"]], face, skin, hair)
+    _render_nose_and_mouth(canvas, skin)
     if values["hair"]:
-        draw_fringe(canvas, list(FRINGES)[fringe], face, hair)
+        render_fringe(canvas, list(FRINGES)[fringe], face, hair)
     for side in (-1, 1):
-        _draw_eye(canvas, side, values, skin)
-        _draw_brow(canvas, side, values, skin, hair)
-    _draw_glasses(canvas, list(GLASSES)[values["glasses"]], FRAME[values["glasses_color"]], face)
+        _render_eye(canvas, side, values, skin)
+        _render_brow(canvas, side, values, skin, hair)
+    _render_glasses(canvas, list(GLASSES)[values["glasses"]], FRAME[values["glasses_color"]], face)
     return canvas.finish()
 
 
-def _draw_head(canvas: Canvas, values: Mapping[str, int], skin: Color) -> list[Point]:
+def _render_head(canvas: Canvas, values: Mapping[str, int], skin: Color) -> list[Point]:
     """Ears, face and cheeks; returns the outline of the face, clockwise from the top."""
     temple, eyes, cheek, jaw, chin = list(FACES.values())[values["face_shape"]]
     longer = 15 * values["chin_length"]
-    half = [(0, 128), (50, 135), (temple - 10, 172), (temple, 205), (eyes, 255), (cheek, 300)]
+    half: list[Point] = [
+        (0, 128),
+        (50, 135),
+        (temple - 10, 172),
+        (temple, 205),
+        (eyes, 255),
+        (cheek, 300),
+    ]
     half += [(jaw, 340 + longer * 0.6), (chin, 370 + longer), (0, 381 + longer)]
     face = smooth(mirror(half), closed=True)
     for side in (-1, 1):
@@ -130,7 +128,7 @@ def _draw_head(canvas: Canvas, values: Mapping[str, int], skin: Color) -> list[P
     return face
 
 
-def _draw_nose_and_mouth(canvas: Canvas, skin: Color) -> None:
+def _render_nose_and_mouth(canvas: Canvas, skin: Color) -> None:
     nose = smooth([(-13, 291), (-7, 298), (0, 300), (7, 298), (13, 291)])
     canvas.line(nose, mix(skin, INK, 0.75))
     upper = smooth([(-34, 324), (-16, 329), (0, 330), (16, 329), (34, 324)])
@@ -138,10 +136,10 @@ def _draw_nose_and_mouth(canvas: Canvas, skin: Color) -> None:
     canvas.shape([*upper, *lower], WHITE, INK)
 
 
-def _draw_eye(canvas: Canvas, side: int, values: Mapping[str, int], skin: Color) -> None:
+def _render_eye(canvas: Canvas, side: int, values: Mapping[str, int], skin: Color) -> None:
     tilt = math.radians((-17, 0, 17)[values["eye_angle"]])
 
-    def placed(points: list[Point]) -> list[Point]:
+    def placed(points: Sequence[Point]) -> list[Point]:
         """From the eye's own axes, x outwards, to the picture."""
         return [
             (
@@ -173,7 +171,7 @@ def _draw_eye(canvas: Canvas, side: int, values: Mapping[str, int], skin: Color)
             canvas.line(placed(lash), INK, 5)
 
 
-def _draw_brow(
+def _render_brow(
     canvas: Canvas, side: int, values: Mapping[str, int], skin: Color, hair: Color
 ) -> None:
     *heights, style = list(BROWS.values())[values["eyebrow_shape"]]
@@ -193,10 +191,11 @@ def _draw_brow(
         canvas.disc(point, thickness * thinner / 2, color)
 
 
-def _draw_glasses(canvas: Canvas, name: str, color: Color, face: list[Point]) -> None:
-    if GLASSES[name] is None:
+def _render_glasses(canvas: Canvas, name: str, color: Color, face: list[Point]) -> None:
+    shape = GLASSES[name]
+    if shape is None:
         return
-    rx, ry, power, lift, sag = GLASSES[name]
+    rx, ry, power, lift, sag = shape
     ear = max(x for x, y in face if y < EYE_Y)
     x0, y0 = EYE_X + 2, EYE_Y + 2
     bridge = smooth([(rx - x0, y0 - 4), (0, y0 - 9), (x0 - rx, y0 - 4)])

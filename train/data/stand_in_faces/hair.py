@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from train.data.stand_in_faces.canvas import (
-    INK,
-    WHITE,
-    Canvas,
-    Color,
-    Point,
-    mirror,
-    mix,
-    oval,
-    smooth,
-)
+from train.data.stand_in_faces.canvas import INK, WHITE, Canvas, Color, mix
+from train.data.stand_in_faces.curves import Point, mirror, oval, smooth
 
 TEMPLE_Y = 232
 """Where the hair in front ends, beside the eyes."""
@@ -38,7 +30,7 @@ _OUTLINES: dict[str, tuple[Point, ...]] = {
 }
 # Radius, number and radius of the curls around the head, and how far down they go, in degrees.
 _CURLS = {"curls": (104, 15, 24, 40), "afro": (113, 14, 28, 60), "puffs": (97, 31, 8, 40)}
-HAIRCUTS = (*_OUTLINES, "quiff", "spikes", *_CURLS)
+HAIRCUTS: tuple[str, ...] = (*_OUTLINES, "quiff", "spikes", *_CURLS)
 
 # The edge on the forehead, from temple to temple: x in half widths of the face, y in pixels.
 FRINGES: dict[str, tuple[Point, ...]] = {
@@ -56,9 +48,11 @@ FRINGES: dict[str, tuple[Point, ...]] = {
 }
 _ANGULAR = ("straight fringe", "curtain", "zigzag", "scallops", "widow's peak")
 
-BEARDS = ("stubble", "pencil moustache", "moustache", "handlebar", "walrus moustache")
-BEARDS += ("soul patch", "goatee", "circle beard", "van dyke", "chin strap", "sideburns")
-BEARDS += ("mutton chops", "short beard", "long beard", "none")
+BEARDS = (
+    *("stubble", "pencil moustache", "moustache", "handlebar", "walrus moustache", "soul patch"),
+    *("goatee", "circle beard", "van dyke", "chin strap", "sideburns", "mutton chops"),
+    *("short beard", "long beard", "none"),
+)
 
 _MOUSTACHE = ((0, 309), (22, 307), (44, 322), (54, 336), (34, 326), (0, 322))
 _WALRUS = ((0, 304), (30, 305), (58, 328), (56, 346), (26, 336), (0, 334))
@@ -69,8 +63,8 @@ def edge_color(hair: Color) -> Color:
     return mix(hair, INK, 0.65)
 
 
-def draw_hair_behind(canvas: Canvas, haircut: str, hair: Color) -> None:
-    """All of the hair that the head is then drawn upon."""
+def render_hair_behind(canvas: Canvas, haircut: str, hair: Color) -> None:
+    """All of the hair that the head then stands in front of."""
     edge = edge_color(hair)
     if haircut in _CURLS:
         radius, count, curl, low = _CURLS[haircut]
@@ -87,7 +81,7 @@ def draw_hair_behind(canvas: Canvas, haircut: str, hair: Color) -> None:
         right = [(30, 84), (88, 76), (110, 102), (101, 140), (105, 190), (103, 244)]
         canvas.shape(smooth([*left, *right]), hair, edge, 5)
     elif haircut == "spikes":
-        spikes = [(-104, 244), (-108, 190)]
+        spikes: list[Point] = [(-104, 244), (-108, 190)]
         for i in range(13):
             angle, tip = math.pi * (1 - i / 12), i % 2 == 0
             rx, ry = (126, 110) if tip else (100, 82)
@@ -99,7 +93,7 @@ def draw_hair_behind(canvas: Canvas, haircut: str, hair: Color) -> None:
         canvas.shape(outline if angular else smooth(outline, closed=True), hair, edge, 5)
 
 
-def draw_fringe(canvas: Canvas, fringe: str, face: list[Point], hair: Color) -> None:
+def render_fringe(canvas: Canvas, fringe: str, face: list[Point], hair: Color) -> None:
     """The hair in front, between the top of the face and the edge of the fringe."""
     top = [(x * 1.04, y - 4) for x, y in face if y < TEMPLE_Y]
     top.sort(key=lambda p: -math.atan2(p[0], TEMPLE_Y - p[1]))  # from the right temple to the left
@@ -112,13 +106,13 @@ def draw_fringe(canvas: Canvas, fringe: str, face: list[Point], hair: Color) -> 
     canvas.line(smooth([(-52, 150), (-30, 136), (-6, 130)]), mix(hair, WHITE, 0.45), 6)
 
 
-def draw_beard(canvas: Canvas, beard: str, face: list[Point], skin: Color, hair: Color) -> None:
-    """Everything below the nose, before the mouth is drawn."""
+def render_beard(canvas: Canvas, beard: str, face: list[Point], skin: Color, hair: Color) -> None:
+    """Everything below the nose, before the mouth."""
     color, edge = mix(hair, INK, 0.12), edge_color(hair)
     chin = max(y for _, y in face)
     jaw = max(x for x, y in face if y > 330)
 
-    def patch(half: tuple[Point, ...]) -> None:
+    def patch(half: Sequence[Point]) -> None:
         canvas.shape(smooth(mirror(half), closed=True), color, edge, 3)
 
     if beard == "stubble":
@@ -152,8 +146,8 @@ def draw_beard(canvas: Canvas, beard: str, face: list[Point], skin: Color, hair:
     elif beard in ("sideburns", "mutton chops"):
         inner, low = (66, 318) if beard == "sideburns" else (40, 362)
         for side in (-1, 1):
-            half = ((130, 240), (80, 240), (74, 290), (inner, low - 14), (inner + 14, low))
-            whisker = [(side * x, y) for x, y in (*half, (130, low + 20))]
+            whisker = [(130, 240), (80, 240), (74, 290), (inner, low - 14), (inner + 14, low)]
+            whisker = [(side * x, y) for x, y in (*whisker, (130, low + 20))]
             canvas.shape(whisker, color, inside=face)
         if beard == "mutton chops":
             patch(_MOUSTACHE)

@@ -18,10 +18,11 @@ from PIL import Image
 
 from avatar_model.attributes import ATTRIBUTES, SIZES
 from avatar_model.images import load_avatar
-from train.data import packed
+from train.data import dataset, packing
 from train.data.cartoon_set import read_cartoon_set
-from train.data.packed import SPLITS, open_dataset, split_of
-from train.data.rejects import DatasetError
+from train.data.dataset import open_dataset
+from train.data.errors import DatasetError
+from train.data.splits import SPLITS, split_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -72,7 +73,7 @@ def test_packs_every_kind_alike(folder, cache, tmp_path, kind):
 
 def test_packed_once(folder, cache, monkeypatch):
     first = open_dataset(str(folder), 16, cache)
-    monkeypatch.setattr(packed, "read_cartoon_set", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(dataset, "read_cartoon_set", lambda path: pytest.fail("read again"))
     second = open_dataset(str(folder), 16, cache)
     assert np.array_equal(first.images, second.images) and first.ids == second.ids
     assert isinstance(second.images, np.memmap) and not second.images.flags.writeable
@@ -212,7 +213,7 @@ def test_cache_that_cannot_be_written(tmp_path, monkeypatch):
 
 def test_no_space_left(cache, monkeypatch):
     usage = type("Usage", (), {"free": 100})
-    monkeypatch.setattr(packed.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(packing.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(DatasetError, match="0 MB are free"):
         open_dataset("drawn:2", 8, cache)
 
@@ -225,7 +226,7 @@ def test_concurrent_builds_do_not_disturb_each_other(folder, cache, monkeypatch)
         barrier.wait(timeout=20)
         return read_cartoon_set(path)
 
-    monkeypatch.setattr(packed, "read_cartoon_set", read)
+    monkeypatch.setattr(dataset, "read_cartoon_set", read)
     found = []
     threads = [
         threading.Thread(target=lambda: found.append(open_dataset(str(folder), 8, cache)))
@@ -241,10 +242,10 @@ def test_concurrent_builds_do_not_disturb_each_other(folder, cache, monkeypatch)
 
 BUILD_SLOWLY = """
 import sys, time
-from train.data import packed
-real = packed.load_avatar
-packed.load_avatar = lambda *args: time.sleep(0.2) or real(*args)
-packed.open_dataset("drawn:60", 8, sys.argv[1])
+from train.data import dataset, packing
+real = packing.load_avatar
+packing.load_avatar = lambda *args: time.sleep(0.2) or real(*args)
+dataset.open_dataset("drawn:60", 8, sys.argv[1])
 """
 
 
@@ -275,7 +276,7 @@ def test_a_failed_build_is_cleaned_up(folder, cache, monkeypatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(packed, "load_avatar", interrupted)
+    monkeypatch.setattr(packing, "load_avatar", interrupted)
     with pytest.raises(KeyboardInterrupt):
         open_dataset(str(folder), 8, cache)
     assert not list(cache.iterdir())
