@@ -6,7 +6,7 @@ from huggingface_hub import constants
 
 from tests.tiny import TINY_MODEL
 from tests.train.hub.hub_server import running_hub
-from train.data.packed import open_dataset
+from train.data.dataset import open_dataset
 from train.loop.config import TrainConfig
 
 TOKEN = "a-token/of-user.1"  # not like hf_...: what is hidden is this login's token, whatever it is
@@ -54,7 +54,7 @@ def stop_after():
 
         def then_stop():
             train_step()
-            trainer._stop = trainer.step == step
+            trainer._stop = trainer.state.step == step
 
         trainer._train_step = then_stop
 
@@ -70,4 +70,5 @@ def hub(monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the client's own retries
     with running_hub() as server:
         server.state.users[TOKEN] = "user"
+        monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
         yield server

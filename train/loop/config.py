@@ -5,9 +5,14 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from avatar_model.config import ModelConfig
+
+_COUNTS = (
+    *("steps", "batch_size", "lr_step_size", "plateau_patience", "log_steps"),
+    *("keep_checkpoints", "gradient_accumulation", "num_inference_steps"),
+)
 
 
 @dataclass(frozen=True)
@@ -93,24 +98,10 @@ class TrainConfig:
     """The architecture."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "steps",
-            "batch_size",
-            "lr_step_size",
-            "plateau_patience",
-            "log_steps",
-            "keep_checkpoints",
-            "gradient_accumulation",
-            "num_inference_steps",
-        ):
+        for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in (
-            "terminal_share",
-            "condition_dropout",
-            "lr_cut",
-            "true_share",
-        ):
+        for name in ("terminal_share", "condition_dropout", "lr_cut", "true_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, not {getattr(self, name)}")
         if self.model.is_upscaler and self.base is None:
@@ -121,3 +112,10 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {**dataclasses.asdict(self), "run": str(self.run)}
+
+
+class Preset(NamedTuple):
+    """A run with a name: the line that ``--help`` shows of it, and its settings."""
+
+    about: str
+    config: TrainConfig

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from avatar_model.network import AvatarNetwork
 
 
 class PowerEma:
@@ -14,14 +18,19 @@ class PowerEma:
     0.9999 would average over the untrained weights of a short run.
 
     Args:
-        module: whose parameters are followed.
+        source: whose parameters are followed.
         gamma: larger is shorter; 16.97 has a relative width of 0.05 of the run.
+
+    Attributes:
+        network: with the averaged weights.
     """
 
-    def __init__(self, module: nn.Module, gamma: float = 16.97) -> None:
+    def __init__(self, source: AvatarNetwork, gamma: float = 16.97) -> None:
         self.gamma = gamma
-        self.source = list(module.parameters())
-        self.average = [p.detach().clone() for p in self.source]
+        self.source = list(source.parameters())
+        # Not torch's AveragedModel: it sends its counter to the GPU, and waits, in every step.
+        self.network = copy.deepcopy(source)
+        self.average = [p.detach() for p in self.network.parameters()]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
@@ -29,14 +38,8 @@ class PowerEma:
         decay = (1 - 1 / step) ** (self.gamma + 1)
         torch._foreach_lerp_(self.average, [p.detach() for p in self.source], 1 - decay)
 
-    @torch.no_grad()
-    def copy_to(self, module: nn.Module) -> None:
-        """Set the parameters of ``module`` to the average."""
-        for p, average in zip(module.parameters(), self.average, strict=True):
-            p.copy_(average)
-
     def state_dict(self) -> list[Tensor]:
-        """The averages, in the order of the module's parameters."""
+        """The averages, in the order of the network's parameters."""
         return self.average
 
     def load_state_dict(self, state: list[Tensor]) -> None:

@@ -1,8 +1,9 @@
-"""The small pictures that an upscaler is trained to draw larger, and the base that drew them.
+"""The small pictures that an upscaler is trained to make larger, and the base that generated them.
 
-In use its input is *drawn* by a base, with a base's errors, so it is trained on what that base
-draws for the training images, and on a share of true small pictures (cascaded diffusion, Ho et al.,
-arXiv 2106.15282, section 4). A base draws every picture once, into the cache of packed data sets.
+In use its input is *generated* by a base, with a base's errors, so it is trained on what that base
+makes of the training images' attributes, and on a share of true small pictures (cascaded diffusion,
+Ho et al., arXiv 2106.15282, section 4). Every picture is generated once, into the cache of packed
+data sets.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ import torch
 from tqdm import tqdm
 
 from avatar_model import AvatarPipeline
+from avatar_model.atomic import temporary_beside
 from avatar_model.attributes import NAMES
-from avatar_model.checkpoint import check_upscaler, fingerprint
-from train.data.packed import HELD_OUT, SPLITS, PackedSet, check_space, open_dataset
-from train.data.rejects import DatasetError, temporary_beside
+from avatar_model.checkpoint import fingerprint
+from avatar_model.config import check_upscaler
+from train.data.dataset import PackedSet, open_dataset
+from train.data.errors import DatasetError
+from train.data.packing import check_space
+from train.data.splits import SPLITS
 from train.evaluation.generate import generate_batches
 from train.loop.config import TrainConfig
+from train.loop.initial_network import check_held_out
 
 
 @dataclass(frozen=True)
@@ -30,14 +36,14 @@ class LowRes:
     """Two small pictures for every row of a data set.
 
     Attributes:
-        base: the model of one stage that drew them; it goes into every checkpoint.
+        base: the model of one stage that generated them; it goes into every checkpoint.
         true: uint8 [N, h, w, 4], premultiplied RGBA, of the data set.
-        drawn: the same of the base, for the same attributes.
+        generated: the same of the base, for the same attributes.
     """
 
     base: AvatarPipeline
     true: np.ndarray
-    drawn: np.ndarray
+    generated: np.ndarray
 
 
 def load_base(name: str, device: str | torch.device | None = None) -> AvatarPipeline:
@@ -48,11 +54,7 @@ def load_base(name: str, device: str | torch.device | None = None) -> AvatarPipe
         ValueError: it has seen images that are held out today.
     """
     base = AvatarPipeline.from_pretrained(name, device=device, upscaler=False)
-    if base.training.get("held_out") != HELD_OUT:
-        raise ValueError(
-            f"base: {name} was trained with other images held out than this run ({HELD_OUT}), so "
-            "nobody could tell how good the result is"
-        )
+    check_held_out(f"base: {name}", base.training)
     return base
 
 
@@ -72,7 +74,7 @@ def follow_base(config: TrainConfig, base: AvatarPipeline) -> TrainConfig:
 
 
 def open_low_res(base: AvatarPipeline, source: str, data: PackedSet) -> LowRes:
-    """The small pictures of ``data``, drawn now unless this base has drawn them before.
+    """The small pictures of ``data``, generated now unless this base has done so before.
 
     Args:
         source: of ``data``, as for ``open_dataset``.
@@ -85,7 +87,9 @@ def open_low_res(base: AvatarPipeline, source: str, data: PackedSet) -> LowRes:
     for name in NAMES:
         if base.vocabulary.labels[name] != data.vocabulary.labels[name]:
             raise DatasetError(f"the base was trained on other values of {name} than {source} has")
+    assert data.folder is not None, "a packed data set lies in a folder"
     small = open_dataset(source, config.image_size, data.folder.parent, config.crop)
+    assert small.folder is not None
     if small.ids != data.ids:
         raise DatasetError(f"{source} has changed while it was packed; start again")
     settings = [fingerprint(base.network), base.defaults]
@@ -93,13 +97,13 @@ def open_low_res(base: AvatarPipeline, source: str, data: PackedSet) -> LowRes:
     path = small.folder.with_name(f"{small.folder.name}-drawn-{key}.npy")
     if not path.exists():
         try:
-            _draw(path, base, small)
+            _generate(path, base, small)
         except OSError as error:
             raise DatasetError(f"cannot keep the base's pictures in {path}: {error}") from error
     return LowRes(base, small.images, np.load(path, mmap_mode="r"))
 
 
-def _draw(path: Path, base: AvatarPipeline, data: PackedSet) -> None:
+def _generate(path: Path, base: AvatarPipeline, data: PackedSet) -> None:
     """Generate one picture per row into an array file, moved into place when it is whole.
 
     Rows that are in no split have a value that nothing was trained on, and stay empty.
@@ -108,14 +112,14 @@ def _draw(path: Path, base: AvatarPipeline, data: PackedSet) -> None:
     building = temporary_beside(path)
     used = np.sort(np.concatenate([data.split(name) for name in SPLITS]))
     try:
-        images = np.lib.format.open_memmap(building, "w+", np.uint8, data.images.shape)
+        kept = np.lib.format.open_memmap(building, "w+", np.uint8, data.images.shape)
         with tqdm(total=len(used), desc="drawing small pictures", unit=" images") as bar:
             done = 0
-            for drawn, _ in generate_batches(base, data.attributes[used]):
-                images[used[done : done + len(drawn)]] = drawn
-                done += len(drawn)
-                bar.update(len(drawn))
-        images.flush()
+            for images, _ in generate_batches(base, data.attributes[used]):
+                kept[used[done : done + len(images)]] = images
+                done += len(images)
+                bar.update(len(images))
+        kept.flush()
         building.rename(path)
     finally:
         building.unlink(missing_ok=True)

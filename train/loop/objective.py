@@ -19,7 +19,7 @@ class Randomness(NamedTuple):
         t: [B], times.
         eps: [B, 4, H, W], the noise.
         one_hot: [B, 217], the attributes after condition dropout.
-        is_true: of an upscaler, bool [B]: whose small picture is the true one, not the drawn one.
+        is_true: of an upscaler, bool [B]: whose small picture is the true, not the generated one.
     """
 
     t: Tensor
@@ -29,7 +29,7 @@ class Randomness(NamedTuple):
 
     def rows(self, rows: slice) -> Randomness:
         """The part that belongs to some of the images."""
-        return Randomness(*(None if value is None else value[rows] for value in self))
+        return Randomness._make(None if value is None else value[rows] for value in self)
 
 
 def make_noise(
@@ -63,22 +63,23 @@ def make_noise(
 def make_randomness(config: TrainConfig, one_hot: Tensor, generator: torch.Generator) -> Randomness:
     """Everything random about a batch of this run; ``one_hot`` and ``generator`` as above."""
     model = config.model
-    draw = make_noise(
+    randomness = make_noise(
         one_hot, model.image_size, generator, config.terminal_share, config.condition_dropout
     )
     if not model.is_upscaler:
-        return draw
+        return randomness
     lots = torch.rand(len(one_hot), generator=generator, device=one_hot.device)
-    return draw._replace(is_true=lots < config.true_share)
+    return randomness._replace(is_true=lots < config.true_share)
 
 
-def low_res_input(draw: Randomness, true: Tensor, drawn: Tensor) -> Tensor:
-    """The small pictures [B, 4, h, w] as the upscaler gets them: true ones or drawn ones."""
-    return torch.where(draw.is_true[:, None, None, None], true, drawn)
+def low_res_input(randomness: Randomness, true: Tensor, generated: Tensor) -> Tensor:
+    """The small pictures [B, 4, h, w] as the upscaler gets them: true ones or generated ones."""
+    assert randomness.is_true is not None, "not made for an upscaler"
+    return torch.where(randomness.is_true[:, None, None, None], true, generated)
 
 
 def diffusion_loss(
-    denoiser: Denoiser, x0: Tensor, draw: Randomness, low_res: Tensor | None = None
+    denoiser: Denoiser, x0: Tensor, randomness: Randomness, low_res: Tensor | None = None
 ) -> Tensor:
     """Squared error of the network's prediction (Ho et al., arXiv 2006.11239, eq. 14).
 
@@ -90,7 +91,8 @@ def diffusion_loss(
     Returns:
         [B], the mean over the pixels of each image.
     """
-    condition = (draw.one_hot,) if low_res is None else (draw.one_hot, low_res)
-    output = denoiser.predict(denoiser.noised(x0, draw.eps, draw.t), draw.t, *condition)
-    error = output.float() - denoiser.target(x0, draw.eps, draw.t)
+    t, eps, one_hot, _ = randomness
+    condition = (one_hot,) if low_res is None else (one_hot, low_res)
+    output = denoiser.predict(denoiser.noised(x0, eps, t), t, *condition)
+    error = output.float() - denoiser.target(x0, eps, t)
     return error.square().mean((1, 2, 3))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -30,23 +30,17 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    def step(self) -> None:  # type: ignore[override]  # no closure: one gradient, one step
         """One update of every parameter that has a gradient."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
         for group in self.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
-            if params:
-                self._update(params, group["lr"], group["momentum"])
-        return loss
+            grads = {p: p.grad for p in group["params"] if p.grad is not None}
+            if grads:
+                self._update([*grads], [*grads.values()], group["lr"], group["momentum"])
 
-    def _update(self, params: list[nn.Parameter], lr: float, beta: float) -> None:
+    def _update(self, params: list[Tensor], grads: list[Tensor], lr: float, beta: float) -> None:
         for p in params:
             if not self.state[p]:
                 self.state[p]["momentum"] = torch.zeros_like(p)
-        grads = [p.grad for p in params]
         momenta = [self.state[p]["momentum"] for p in params]
         torch._foreach_lerp_(momenta, grads, 1 - beta)
         nesterov = torch._foreach_lerp(grads, momenta, beta)
@@ -98,14 +92,18 @@ def orthogonalized(matrices: Sequence[Tensor], iterations: int = 5) -> list[Tens
 
 def _newton_schulz(gram: Tensor, iterations: int) -> Tensor:
     """What all iterations multiply x by: x x^T, [k, m, m] -> [k, m, m]."""
-    product = None
-    for i in range(iterations):
-        factor = torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
-        factor.diagonal(dim1=1, dim2=2).add_(3.4445)
-        product = factor if product is None else factor @ product
-        if i < iterations - 1:
-            gram = factor @ gram @ factor
+    product = factor = _newton_schulz_factor(gram)
+    for _ in range(iterations - 1):
+        gram = factor @ gram @ factor
+        factor = _newton_schulz_factor(gram)
+        product = factor @ product
     return product
+
+
+def _newton_schulz_factor(gram: Tensor) -> Tensor:
+    factor = torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+    factor.diagonal(dim1=1, dim2=2).add_(3.4445)
+    return factor
 
 
 def make_optimizers(
@@ -123,7 +121,8 @@ def make_optimizers(
     """
     if name == "adam":
         return [torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)]
-    hidden, rest = [], []
+    hidden: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for where, p in network.named_parameters():
         inner = where.startswith("unet.") and not where.startswith(("unet.stem", "unet.head"))
         (hidden if inner and p.ndim >= 2 else rest).append(p)

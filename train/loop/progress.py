@@ -20,21 +20,23 @@ class Progress:
     Args:
         folder: of the run.
         steps: in all.
-        step: where this start begins.
         batch_size: images per step.
         silent: for the other processes.
     """
 
-    def __init__(
-        self, folder: RunFolder, steps: int, step: int, batch_size: int, silent: bool
-    ) -> None:
-        self.folder, self.batch_size, self.silent = folder, batch_size, silent
-        self.bar = tqdm(total=steps, initial=step, unit="step", dynamic_ncols=True, disable=silent)
-        self.board = None
-        if not silent:
-            folder.cut_log(step)
-            self.board = SummaryWriter(folder.path / "tensorboard", purge_step=step + 1)
-        self._logged = (time.monotonic(), step)
+    def __init__(self, folder: RunFolder, steps: int, batch_size: int, silent: bool) -> None:
+        self.folder, self.steps, self.batch_size = folder, steps, batch_size
+        self.silent = silent
+        self._logged = (time.monotonic(), 0)
+
+    def start(self, step: int) -> None:
+        """Begin at ``step``; what was logged after it is forgotten."""
+        self.bar = tqdm(
+            total=self.steps, initial=step, unit="step", dynamic_ncols=True, disable=self.silent
+        )
+        if not self.silent:
+            self.board = SummaryWriter(self.folder.path / "tensorboard", purge_step=step + 1)
+        self.went_back(step)
 
     def step(self, step: int) -> None:
         """Move the bar to ``step``."""
@@ -81,5 +83,5 @@ class Progress:
     def close(self) -> None:
         """At the end of the run."""
         self.bar.close()
-        if self.board:
+        if not self.silent:
             self.board.close()

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from avatar_model.checkpoint import write_atomically
+from avatar_model.atomic import write_atomically
 from avatar_model.errors import AvatarError
 
 DEFINES_RUN = frozenset({"data", "batch_size", "seed", "optimizer", "model", "base"})
@@ -69,6 +69,11 @@ class RunFolder:
     def checkpoints(self) -> list[Path]:
         """Whole checkpoints, oldest first."""
         return sorted(self.checkpoints_path.glob("step-" + "[0-9]" * 8))
+
+    def newest_step(self) -> int | None:
+        """The step of the newest whole checkpoint."""
+        newest = self.checkpoints()[-1:]
+        return int(newest[0].name.removeprefix("step-")) if newest else None
 
     def best(self) -> Path | None:
         """The checkpoint with the highest score, if any has one."""

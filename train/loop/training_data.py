@@ -12,7 +12,7 @@ from torch import Tensor
 from avatar_model.attributes import one_hot
 from avatar_model.device import send
 from train.data.batches import batch_rows
-from train.data.packed import PackedSet
+from train.data.dataset import PackedSet
 from train.loop.config import TrainConfig
 from train.loop.low_res import LowRes
 
@@ -25,16 +25,16 @@ class Pictures(NamedTuple):
 
     Attributes:
         images: uint8 [b, H, W, 4], premultiplied RGBA.
-        true, drawn: uint8 [b, h, w, 4], the small pictures of an upscaler, else None.
+        true, generated: uint8 [b, h, w, 4], the small pictures of an upscaler, else None.
     """
 
     images: Tensor
     true: Tensor | None = None
-    drawn: Tensor | None = None
+    generated: Tensor | None = None
 
     def rows(self, rows: slice) -> Pictures:
         """The part that belongs to some of the images."""
-        return Pictures(*(None if value is None else value[rows] for value in self))
+        return Pictures._make(None if value is None else value[rows] for value in self)
 
 
 class TrainingData:
@@ -58,7 +58,7 @@ class TrainingData:
     ) -> None:
         self._config, self._rows, self._own, self._device = config, rows, own, device
         self._one_hot = one_hot(data.attributes)
-        arrays = [data.images, *((low_res.true, low_res.drawn) if low_res else ())]
+        arrays = [data.images, *((low_res.true, low_res.generated) if low_res else ())]
         # Memory-mapped, unless they are copied once: indexing on a GPU costs nothing.
         self._arrays: list[np.ndarray] | list[Tensor] = arrays
         if device.type == "cuda":

@@ -16,11 +16,11 @@ from avatar_model.denoiser import Denoiser
 from avatar_model.device import choose_device
 from avatar_model.network import AvatarNetwork
 from avatar_model.schedules import flow
+from train.loop.accelerator import use_gpu_well
 from train.loop.config import TrainConfig
-from train.loop.ema import PowerEma
-from train.loop.gpu import use_gpu_well
 from train.loop.objective import diffusion_loss, low_res_input, make_randomness
 from train.loop.optimizer import make_optimizers
+from train.loop.state import TrainingState
 from train.memory.trace import (
     LiveMemory,
     SavedTensors,
@@ -43,7 +43,7 @@ class Report:
         parameters: how many (not bytes).
         dataset: the packed images that the trainer keeps on a GPU, where their number is known.
         weights, gradients, optimizer_state: of the trained network; weights with its buffers.
-        averages: the EMA weights, and the network that the trainer copies them into to draw.
+        averages: a network with the averaged weights, the EMA.
         by_place, by_kind: saved activations, split in two ways; both have the same sum.
         step_peak: the most that a step holds at once, besides what is there all the time: inputs,
             activations, gradients and temporary tensors, those of the optimizer too.
@@ -111,7 +111,7 @@ def memory_report(
         parameters=network.num_parameters(),
         weights=weights + _bytes(network.buffers()),
         gradients=weights,
-        averages=2 * weights + _bytes(network.buffers()),
+        averages=weights + _bytes(network.buffers()),
         dataset=dataset_bytes(config) if cuda else 0,
         **step,
     )
@@ -162,15 +162,15 @@ def training_loss(
     # Any schedule will do, two numbers per image; this one caches no tensor, fake or not.
     denoiser = Denoiser(network, flow(), model.prediction, model.input_scaling)
     one_hot = torch.zeros(part_size, ONE_HOT_SIZE, device=device)
-    draw = make_randomness(config, one_hot, torch.Generator(device))
-    x0 = torch.zeros_like(draw.eps).contiguous(memory_format=torch.channels_last)
+    randomness = make_randomness(config, one_hot, torch.Generator(device))
+    x0 = torch.zeros_like(randomness.eps).contiguous(memory_format=torch.channels_last)
     low_res = None
     if side := model.low_res_size:
         small = torch.zeros(part_size, 4, side, side, device=device)
-        low_res = low_res_input(draw, small, small)
+        low_res = low_res_input(randomness, small, small)
     bf16 = config.mixed_precision == "bf16"
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        return diffusion_loss(denoiser, x0, draw, low_res).sum() / part_size
+        return diffusion_loss(denoiser, x0, randomness, low_res).sum() / part_size
 
 
 def dataset_bytes(config: TrainConfig) -> int:
@@ -216,21 +216,20 @@ def run_steps(
     """Two real training steps of one process, holding what the trainer holds."""
     network = AvatarNetwork(config.model).to(device)
     _prepare(network, config, channels_last)
-    held = [AvatarNetwork(config.model).to(device)]
-    if device.type == "cuda":
-        held.append(torch.empty(dataset_bytes(config), dtype=torch.uint8, device=device))
-    ema = PowerEma(network)
-    optimizers = make_optimizers(network, config.optimizer, config.learning_rate)
+    state = TrainingState(config, network)
+    size = dataset_bytes(config) if device.type == "cuda" else 0
+    dataset = torch.empty(size, dtype=torch.uint8, device=device)
     part_size = -(-batch_size // config.gradient_accumulation)
-    for step in (1, 2):
+    for _ in range(2):
         for _ in range(config.gradient_accumulation):
             training_loss(network, config, part_size, device).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.grad_clip)
-        for optimizer in optimizers:
-            optimizer.step()
+        state.update()
+        state.step += 1
+        for optimizer in state.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        ema.update(step)
         yield
+    del dataset
 
 
 def variants(config: TrainConfig) -> dict[str, tuple[TrainConfig, bool]]:
@@ -271,7 +270,7 @@ def format_report(report: Report) -> str:
             row("weights", report.weights),
             row("gradients", report.gradients),
             row("optimizer state", report.optimizer_state),
-            row("averaged weights, two copies", report.averages),
+            row("averaged weights", report.averages),
             *([row("data set", report.dataset)] if report.dataset else []),
             row("saved activations", report.activations),
             row("total", report.total),

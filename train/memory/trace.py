@@ -10,6 +10,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import torch
@@ -33,18 +34,21 @@ WEIGHT_COPIES = "bf16 copies of weights"
 
 def set_contiguous(network: AvatarNetwork) -> None:
     """Undo channels_last, which the network asks for when it is made and in front of its stem."""
-    network.to(memory_format=torch.contiguous_format)
+    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     network.unet.stem.register_forward_pre_hook(lambda _, inputs: inputs[0].contiguous())
 
 
 def make_fake(network: AvatarNetwork) -> None:
     """Turn a network on the meta device into one of fake CPU tensors; call it in FakeTensorMode."""
+
+    def fake(x: Tensor) -> Tensor:
+        return torch.empty_strided(x.shape, x.stride(), dtype=x.dtype)
+
     for module in network.modules():
-        for tensors in (module._parameters, module._buffers):
-            for name, x in tensors.items():
-                if x is not None:
-                    fake = torch.empty_strided(x.shape, x.stride(), dtype=x.dtype)
-                    tensors[name] = nn.Parameter(fake) if isinstance(x, nn.Parameter) else fake
+        for name, p in module._parameters.items():
+            module._parameters[name] = None if p is None else nn.Parameter(fake(p))
+        for name, x in module._buffers.items():
+            module._buffers[name] = None if x is None else fake(x)
 
 
 def follow_cuda(network: AvatarNetwork, channels_last: bool) -> None:
@@ -104,14 +108,14 @@ class SavedTensors(ExitStack):
     def __enter__(self) -> SavedTensors:
         super().__enter__()
         for place, module in places(self._network):
-            self._hook(module, before=lambda p=place: setattr(self, "_place", p))
+            self._hook(module, before=partial(setattr, self, "_place", place))
         for module in self._network.modules():
             self._hook(
                 module,
-                before=lambda m=module: self._modules.append(m),
-                after=lambda: self._modules.pop(),
+                before=partial(self._modules.append, module),
+                after=self._modules.pop,
             )
-        self._hook(self._network, after=lambda: setattr(self, "_place", "loss"))
+        self._hook(self._network, after=partial(setattr, self, "_place", "loss"))
         self.enter_context(torch.autograd.graph.saved_tensors_hooks(self._count, lambda x: x))
         return self
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from train.loop import trainer
-from train.loop.trainer import make_accelerator
+from train.loop import accelerator
+from train.loop.accelerator import make_accelerator
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMANDS = {
@@ -47,8 +47,8 @@ def second_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: setattr(made, "current", device))
-    monkeypatch.setattr(trainer, "use_gpu_well", lambda device: None)
-    monkeypatch.setattr(trainer, "Accelerator", lambda **options: vars(made).update(options))
+    monkeypatch.setattr(accelerator, "use_gpu_well", lambda device: None)
+    monkeypatch.setattr(accelerator, "Accelerator", lambda **options: vars(made).update(options))
     return made
 
 

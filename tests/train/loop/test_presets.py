@@ -9,7 +9,7 @@ from avatar_model.network import AvatarNetwork
 from tests.tiny import TINY_MODEL, random_network
 from train import presets
 from train.command import parse_run
-from train.data.packed import open_dataset
+from train.data.dataset import open_dataset
 from train.loop.config import TrainConfig
 from train.loop.learning_rate import LearningRate
 from train.loop.low_res import open_low_res

@@ -47,7 +47,8 @@ def test_a_run_starts_from_a_checkpoint_which_it_does_not_need_to_resume(
     tuned = change(config, run=tmp_path / "tuned", init_from=str(start), steps=8)
     trainer = Trainer(tuned, drawn)
     given = AvatarPipeline.from_pretrained(start, backend="torch").network.state_dict()
-    assert all(torch.equal(w, given[name]) for name, w in trainer.network.state_dict().items())
+    begun = trainer.state.network.state_dict()
+    assert all(torch.equal(w, given[name]) for name, w in begun.items())
     stop_after(trainer, 3)
     trainer.train()
     shutil.rmtree(start)
@@ -93,7 +94,7 @@ def test_a_batch_that_cannot_be_split_is_named(config, change, drawn):
 def test_checkpoints_by_steps_keep_the_newest_and_the_best(config, change, drawn, monkeypatch):
     psnr = iter([20.0, 30.0, 25.0, 24.0, 23.0, 22.0])
     monkeypatch.setattr(
-        "train.loop.trainer.psnr", lambda drawn, real: np.full(len(drawn), next(psnr))
+        "train.loop.checkpoints.psnr", lambda drawn, real: np.full(len(drawn), next(psnr))
     )
     Trainer(change(config, checkpoint_steps=1), drawn).train()
     folder = RunFolder(config.run)
@@ -108,14 +109,14 @@ def test_a_loss_spike_goes_back_and_cuts_the_rate(config, change, drawn):
 
     def spoil_step_12(*args):
         loss = backward(*args)
-        if trainer.step == 12 and not poisoned:
+        if trainer.state.step == 12 and not poisoned:
             poisoned.append(True)
             loss = loss * 50
         return loss
 
     trainer._backward = spoil_step_12
     trainer.train()
-    assert trainer.learning_rate.scale == 0.5
+    assert trainer.state.learning_rate.scale == 0.5
     assert [step for step, _ in losses(config.run)] == list(range(1, 31))
     events = EventAccumulator(str(config.run / "tensorboard")).Reload()
     text = str(events.Tensors("events/text_summary"))
@@ -128,21 +129,21 @@ def test_bad_gradients_are_skipped_counted_and_stop_the_run_past_the_limit(confi
 
     def spoil(*args):
         loss = backward(*args)
-        if trainer.step in (1, 3):
-            next(trainer.network.parameters()).grad[0] = float("nan")
+        if trainer.state.step in (1, 3):
+            next(trainer.state.network.parameters()).grad[0] = float("nan")
         return loss
 
     trainer._backward = spoil
     trainer.train()
-    assert trainer.guard.bad_gradients == 2
-    assert all(p.isfinite().all() for p in trainer.network.parameters())
+    assert trainer.state.guard.bad_gradients == 2
+    assert all(p.isfinite().all() for p in trainer.state.network.parameters())
 
     again = Trainer(change(config, steps=20, max_bad_gradients=2), drawn)
-    assert again.guard.bad_gradients == 2  # remembered
+    assert again.state.guard.bad_gradients == 2  # remembered
 
     def always(*args):
         loss = Trainer._backward(again, *args)
-        next(again.network.parameters()).grad[0] = float("inf")
+        next(again.state.network.parameters()).grad[0] = float("inf")
         return loss
 
     again._backward = always
@@ -165,7 +166,7 @@ def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(config, change, dr
     state = newest / "state.pt"
     state.write_bytes(state.read_bytes()[:2000])
     trainer = Trainer(config, drawn)
-    assert trainer.step == 4
+    assert trainer.state.step == 4
     assert f"{newest} is damaged" in capsys.readouterr().out
     assert (newest.parent / "damaged-step-00000006" / "model.safetensors").exists()
     trainer.train()
@@ -184,7 +185,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_stop_the_run(
 ):
     trainer = Trainer(change(config, checkpoint_steps=2), drawn)
     save, said = torch.save, []
-    monkeypatch.setattr(trainer, "_say", said.append)
+    monkeypatch.setattr(trainer.progress, "say", lambda step, message: said.append(message))
 
     def full_disk(state, path):
         if state["step"] == 4:

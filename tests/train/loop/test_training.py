@@ -12,7 +12,7 @@ from PIL import Image
 from avatar_model import AvatarPipeline
 from tests.train.processes import ROOT, TINY, finish, losses, start, steps_of, wait_for_checkpoint
 from train.command import parse_run
-from train.data.packed import open_dataset
+from train.data.dataset import open_dataset
 from train.loop.trainer import Trainer
 
 

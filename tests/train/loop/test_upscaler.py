@@ -16,8 +16,9 @@ from avatar_model.attributes import NAMES
 from avatar_model.checkpoint import fingerprint
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, random_network
 from train.command import parse_run
-from train.data.packed import HELD_OUT, SPLITS, open_dataset
-from train.data.rejects import DatasetError
+from train.data.dataset import open_dataset
+from train.data.errors import DatasetError
+from train.data.splits import HELD_OUT, SPLITS
 from train.loop.config import TrainConfig
 from train.loop.low_res import follow_base, load_base, open_low_res
 from train.loop.run_folder import RunError
@@ -59,18 +60,18 @@ def weights(checkpoint):
 
 def test_the_base_draws_every_picture_once(base_folder, low_res, large, drawn, monkeypatch):
     assert np.array_equal(low_res.true, drawn.images)
-    assert low_res.drawn.shape == low_res.true.shape and low_res.drawn.dtype == np.uint8
+    assert low_res.generated.shape == low_res.true.shape and low_res.generated.dtype == np.uint8
     looks = dict(zip(NAMES, large.attributes[5].tolist(), strict=True))
     again = low_res.base(looks, seed=5, output_type="np").images[0]
-    assert np.abs(again.astype(int) - low_res.drawn[5]).max() <= 1
+    assert np.abs(again.astype(int) - low_res.generated[5]).max() <= 1
     monkeypatch.setattr("train.loop.low_res.generate_batches", None)  # not drawn again
     kept = open_low_res(load_base(base_folder, "cpu"), "drawn:64", large)
-    assert np.array_equal(kept.drawn, low_res.drawn)
+    assert np.array_equal(kept.generated, low_res.generated)
 
 
 def test_another_base_draws_its_own(drawn, large, low_res, tmp_path):
     other = load_base(save_base(tmp_path / "other", drawn.vocabulary, seed=7), "cpu")
-    assert not np.array_equal(open_low_res(other, "drawn:64", large).drawn, low_res.drawn)
+    assert not np.array_equal(open_low_res(other, "drawn:64", large).generated, low_res.generated)
 
 
 def test_a_row_that_no_model_can_be_asked_for_is_not_drawn(cache, tmp_path):
@@ -80,7 +81,7 @@ def test_a_row_that_no_model_can_be_asked_for_is_not_drawn(cache, tmp_path):
     assert len(used) == 98
     base = load_base(save_base(tmp_path / "base", small.vocabulary), "cpu")
     low_res = open_low_res(base, source, open_dataset(source, TINY_UPSCALER.image_size, cache))
-    assert np.array_equal(np.flatnonzero(low_res.drawn.any((1, 2, 3))), used)
+    assert np.array_equal(np.flatnonzero(low_res.generated.any((1, 2, 3))), used)
 
 
 def test_a_drawing_that_is_interrupted_leaves_nothing(drawn, large, tmp_path, monkeypatch):
@@ -99,7 +100,7 @@ def test_a_drawing_that_is_interrupted_leaves_nothing(drawn, large, tmp_path, mo
 def test_no_room_for_its_pictures_is_said_before(drawn, large, tmp_path, monkeypatch):
     base = load_base(save_base(tmp_path / "other", drawn.vocabulary, seed=9), "cpu")
     full = shutil._ntuple_diskusage(100, 100, 0)
-    monkeypatch.setattr("train.data.packed.shutil.disk_usage", lambda path: full)
+    monkeypatch.setattr("train.data.packing.shutil.disk_usage", lambda path: full)
     with pytest.raises(DatasetError, match="cannot keep the base's pictures .* 0 MB are free"):
         open_low_res(base, "drawn:64", large)
 
@@ -131,8 +132,8 @@ def test_gradient_accumulation_changes_nothing(config, change, large, low_res, t
     for parts in (1, 3):
         run = change(config, run=tmp_path / str(parts), gradient_accumulation=parts)
         trainer = Trainer(run, large, low_res=low_res)
-        trainer._update = lambda trainer=trainer: gradients.append(
-            [p.grad.clone() for p in trainer.network.parameters()]
+        trainer.state.update = lambda trainer=trainer: gradients.append(
+            [p.grad.clone() for p in trainer.state.network.parameters()]
         )
         trainer.train()
     for one, three in zip(*gradients, strict=True):
@@ -160,7 +161,8 @@ def test_it_starts_from_the_upscaler_of_a_checkpoint(
     tuned = change(config, run=tmp_path / "tuned", base=folder, init_from=str(first))
     trainer = Trainer(tuned, large, low_res=better)
     given = AvatarPipeline.from_pretrained(first, backend="torch").upscaler.network.state_dict()
-    assert all(torch.equal(w, given[name]) for name, w in trainer.network.state_dict().items())
+    begun = trainer.state.network.state_dict()
+    assert all(torch.equal(w, given[name]) for name, w in begun.items())
     checkpoint = trainer.train()
     assert fingerprint(AvatarPipeline.from_pretrained(checkpoint).network) == fingerprint(
         better.base.network

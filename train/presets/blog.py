@@ -1,4 +1,4 @@
-"""What all experiments of the blog share: its UNet, its noise, its optimizer."""
+"""The blog's experiments, in the order it tells them: what they share, and what each changes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from avatar_model.config import ModelConfig
-from train.loop.config import TrainConfig
+from train.loop.config import Preset, TrainConfig
 
 
-def blog(name: str, **model: Any) -> TrainConfig:
-    """A preset with the blog's settings, and ``model`` for what this experiment changes.
+def _blog(run: str, about: str, **model: Any) -> Preset:
+    """A run with the blog's settings, and ``model`` for what this experiment changes.
 
     From the blog: channels 128-256-512-1024 at 64-32-16-8, T = 300 with beta from 1e-4 to 0.008,
     predicting the noise, Adam with a step decay, batches of 128, condition dropout 0.2, guidance
     2.0. It does not tell its learning rate, its decay or its number of blocks; those are ours.
     """
-    return TrainConfig(
+    config = TrainConfig(
         data="cartoonset100k",
-        run=Path("runs") / name,
+        run=Path("runs") / run,
         steps=15_000,  # about 20 epochs of the 100k set, where the blog shows its last samples
         batch_size=128,
         optimizer="adam",
@@ -51,3 +51,41 @@ def blog(name: str, **model: Any) -> TrainConfig:
             }
         ),
     )
+    return Preset(about, config)
+
+
+BLOG = {
+    "blog-1-pixels-0-to-1": _blog(
+        "blog-1",
+        "Blog, first try: unconditional, pixels in [0, 1]; mostly noise for epochs.",
+        tau_encoding="none",
+        pixel_range=(0.0, 1.0),
+    ),
+    "blog-2-pixels-minus-1-to-1": _blog(
+        "blog-2",
+        "Blog, pixel range: the same in [-1, 1]; faces appear, with few hair styles.",
+        tau_encoding="none",
+    ),
+    "blog-3-eighteen-integers": _blog(
+        "blog-3",
+        "Blog, finding 1: conditional, the attributes as 18 integers.",
+        tau_encoding="integers",
+    ),
+    "blog-4-binary-attributes": _blog(
+        "blog-4", "Blog, finding 1: the attributes as one binary vector of 217."
+    ),
+    "blog-5-doubled-tau": _blog(
+        "blog-5",
+        "Blog, finding 2: twice the projections in Tau; colours stay wrong.",
+        tau_projections=4,
+    ),
+    "blog-6-four-heads": _blog(
+        "blog-6", "Blog, attention: four heads instead of one; hair colours appear.", num_heads=4
+    ),
+    "blog-7-final": _blog(
+        "blog-7",
+        "Blog, its final network: four heads and the doubled Tau, about 76 M parameters.",
+        num_heads=4,
+        tau_projections=4,
+    ),
+}

@@ -1,0 +1,161 @@
+"""The checkpoints of a run: what stands in them, and how a run goes on from one."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from avatar_model import AvatarPipeline, CheckpointError
+from avatar_model.checkpoint import fingerprint
+from avatar_model.images import on_white
+from avatar_model.stage import Stage
+from train.data.dataset import PackedSet
+from train.data.splits import HELD_OUT
+from train.evaluation.generate import generate_avatars
+from train.evaluation.psnr import psnr
+from train.figures.learning_gif import save_samples
+from train.figures.pairs import save_pairs
+from train.figures.picture import FigureError
+from train.hub.model_card import SAMPLES_FILE, write_model_card
+from train.loop.config import TrainConfig
+from train.loop.progress import Progress
+from train.loop.run_folder import METRICS_FILE, RunError, RunFolder
+from train.loop.state import TrainingState
+
+PSNR_IMAGES = 128
+GRID_IMAGES = 16
+STATE_FILE = "state.pt"
+
+
+class Checkpoints:
+    """Saves a run, and resumes it.
+
+    Args:
+        data: the data set; a checkpoint is scored on the first combinations of its validation
+            split, or of its train split if it is too small to hold any out.
+        base: of an upscaler, the model whose pictures it makes larger.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: RunFolder,
+        data: PackedSet,
+        base: AvatarPipeline | None = None,
+    ) -> None:
+        self.config, self.folder, self.base = config, folder, base
+        self.vocabulary = data.vocabulary
+        self.train_images = len(data.split("train"))
+        unseen = data.split("validation")[:PSNR_IMAGES]
+        self.shown_are = "unseen" if len(unseen) else "training"
+        self.shown = data.take(unseen if len(unseen) else data.split("train")[:PSNR_IMAGES])
+
+    def save(self, state: TrainingState, progress: Progress) -> Path:
+        """Score the averaged weights and write them down, with all that resuming needs.
+
+        Raises:
+            RunError: the checkpoint cannot be written.
+        """
+        pipeline = self.pipeline(state)
+        real = self.shown.images
+        generated, _ = generate_avatars(pipeline, self.shown.attributes)
+        score = float(psnr(on_white(generated), on_white(real)).mean())
+        progress.say(
+            state.step,
+            f"step {state.step}: PSNR {score:.2f} dB "
+            f"({len(self.shown)} {self.shown_are} combinations)",
+        )
+        progress.validation(state.step, score)
+        metrics, grid = {"psnr_db": score}, (real[:GRID_IMAGES], generated[:GRID_IMAGES])
+
+        def write(folder: Path) -> None:
+            pipeline.save_pretrained(folder)
+            save_pairs(folder / SAMPLES_FILE, *grid)
+            (folder / METRICS_FILE).write_text(json.dumps(metrics), encoding="utf-8")
+            write_model_card(folder, pipeline, metrics, self.config.push_to_hub)
+            torch.save({**state.state_dict(), "base": self._fingerprint()}, folder / STATE_FILE)
+
+        path = self.folder.write_checkpoint(state.step, write, self.config.keep_checkpoints)
+        progress.picture(state.step, np.asarray(Image.open(path / SAMPLES_FILE)))
+        try:
+            save_samples(self.config.run, state.step, grid[1], grid[0], score)
+        except FigureError as error:
+            message = f"{error}; the learning GIF will lack step {state.step}"
+            progress.say(state.step, message)
+        return path
+
+    def resume(self, state: TrainingState, device: torch.device) -> list[tuple[Path, Exception]]:
+        """Continue from the newest intact checkpoint, if there is one.
+
+        Returns:
+            the damaged ones after it, and what is wrong with each.
+
+        Raises:
+            CheckpointError: there are checkpoints, and none is intact.
+            RunError: the base has other weights than when the run began.
+        """
+        damaged: list[tuple[Path, Exception]] = []
+        for folder in reversed(self.folder.checkpoints()):
+            try:
+                saved = torch.load(folder / STATE_FILE, map_location=device, weights_only=True)
+                if self.base and saved["base"] != self._fingerprint():
+                    raise RunError(
+                        f"the base {self.config.base} has other weights than when "
+                        f"{self.config.run} began; start another --run with --init-from the last "
+                        "checkpoint"
+                    )
+                state.load_state_dict(saved)
+            # What torch.load raises depends on where the damage is.
+            except (OSError, RuntimeError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
+                damaged.append((folder, e))
+                continue
+            return damaged
+        if damaged:
+            folder, error = damaged[0]
+            raise CheckpointError(
+                f"no checkpoint in {self.folder.checkpoints_path} can be resumed; the newest, "
+                f"{folder.name}: {error}"
+            )
+        return damaged
+
+    def pipeline(self, state: TrainingState) -> AvatarPipeline:
+        """The averaged weights as users get them."""
+        config = self.config
+        training = {
+            "data": Path(config.data).name,
+            "train_images": self.train_images,
+            **({} if config.init_from is None else {"init_from": config.init_from}),
+            **({} if config.base is None else {"base": config.base}),
+            "held_out": HELD_OUT,
+            "steps": state.step,
+            "images_seen": state.step * config.batch_size,
+            "seconds": round(state.seconds),
+            "batch_size": config.batch_size,
+            "optimizer": config.optimizer,
+            "learning_rate": config.learning_rate,
+            "lr_schedule": config.lr_schedule,
+        }
+        defaults = {
+            "sampler": config.sampler,
+            "num_inference_steps": config.num_inference_steps,
+            "guidance_scale": config.guidance_scale,
+        }
+        if self.base is None:
+            return AvatarPipeline(state.ema.network, self.vocabulary, defaults, training)
+        base = self.base.base
+        return AvatarPipeline(
+            base.network,
+            self.base.vocabulary,
+            base.defaults,
+            base.training,
+            base.graph,
+            upscaler=Stage(state.ema.network, defaults, training),
+        )
+
+    def _fingerprint(self) -> str | None:
+        return None if self.base is None else fingerprint(self.base.network)
