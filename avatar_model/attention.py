@@ -24,6 +24,7 @@ class SelfAttention(nn.Module):
         self.out = zero_init(nn.Linear(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C, H, W]."""
         q, k, v = self.qkv(flatten_map(self.norm(x))).chunk(3, dim=-1)  # each [B, HW, C]
         return x + unflatten_map(self.out(attend(q, k, v, self.num_heads)), x)
 

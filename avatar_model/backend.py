@@ -29,7 +29,7 @@ class MissingError(BackendError):
 
 
 def choose_backend(name: str, network: AvatarNetwork, graph: bytes | None) -> tuple[str, Step]:
-    """ "torch" or "onnx", and a function that is called like the UNet of ``network``.
+    """The name, "torch" or "onnx", and a function that is called like the UNet of ``network``.
 
     Args:
         name: "torch"; "onnx"; or "auto", ONNX Runtime if it can be used, else torch and a line in

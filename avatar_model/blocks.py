@@ -30,6 +30,7 @@ class GroupNorm(nn.GroupNorm):
         super().__init__(channels // 16 if channels % 16 == 0 else 1, channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C, H, W], of the same type."""
         if x.dtype == self.weight.dtype:
             return super().forward(x)
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
@@ -51,6 +52,7 @@ class TimeEmbedding(nn.Module):
         )
 
     def forward(self, t: Tensor) -> Tensor:
+        """[B] -> [B, width]."""
         angles = t[:, None] * self.frequencies  # [B, F]
         embedding: Tensor = self.mlp(torch.cat([angles.cos(), angles.sin()], dim=1))
         return embedding
@@ -75,6 +77,7 @@ class ResBlock(nn.Module):
         )
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """[B, in_channels, H, W] -> [B, channels, H, W]."""
         h = self.conv1(F.silu(self.norm1(x)))  # [B, channels, H, W]
         scale, shift = self.scale_shift(embedding)[:, :, None, None].chunk(2, dim=1)
         h = torch.addcmul(shift, self.norm2(h), 1 + scale)

@@ -17,8 +17,9 @@ from . import checkpoint_files as files
 from .arguments import whole
 from .attributes import ATTRIBUTES, NAMES, OFFSETS, ONE_HOT_SIZE, SIZES, Vocabulary, attribute
 from .classifier_network import ClassifierNetwork, allowed_values, log_probabilities
+from .crop import DEFAULT_CROP, SOURCE_SIZE, recrop
 from .device import choose_device
-from .images import DEFAULT_CROP, SOURCE_SIZE, recrop, to_model
+from .images import to_model
 
 BATCH = 64
 
@@ -61,7 +62,7 @@ class AvatarClassifier:
         hidden: attribute -> {other attribute: its values under which the attribute cannot be
             seen}, learned from the pixels, whatever the data set (``train.classifier``).
         training: how it was trained, for people to read.
-        crop: what of a 500x500 picture it was trained to see, see ``images.load_avatar``; small
+        crop: what of a 500x500 picture it was trained to see, see ``crop.load_avatar``; small
             things are read only at the size they have there.
 
     Raises:
@@ -138,7 +139,7 @@ class AvatarClassifier:
         return next(self.network.parameters()).device
 
     def view(self, pixels: np.ndarray, crop: int) -> np.ndarray:
-        """Avatars of another crop or size as the classifier wants them, see ``images.recrop``.
+        """Avatars of another crop or size as the classifier wants them, see ``crop.recrop``.
 
         uint8 [N, H, H, 4] that show ``crop`` of a 500x500 picture -> uint8 [N, ``image_size``,
         ``image_size``, 4]; ValueError if they show less than the classifier looks at.

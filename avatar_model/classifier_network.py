@@ -77,8 +77,8 @@ class ClassifierNetwork(nn.Module):
         """What the logits are a linear function of: float32 [N, 4, H, W] in [-1, 1] -> [N, D]."""
         x = self.stem(x)  # [N, C, H/2, W/2]
         x = self.blocks(x)  # [N, C', H/8, W/8]
-        x = self.neck(x)  # [N, D]
-        return x
+        features: Tensor = self.neck(x)  # [N, D]
+        return features
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of all values: float32 [N, 4, H, W], premultiplied in [-1, 1] -> [N, 217]."""

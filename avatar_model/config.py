@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .images import DEFAULT_CROP, SOURCE_SIZE
+from .crop import DEFAULT_CROP, SOURCE_SIZE
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ModelConfig:
     Attributes:
         image_size: height and width in pixels.
         crop: side of the centre square of a 500x500 Cartoon Set picture that avatars show, see
-            ``images.load_avatar``.
+            ``crop.load_avatar``.
         patch_size: side of the squares of pixels that the UNet takes as one, 1 or more.
         channels: of each level of the UNet, finest first; each level halves the resolution.
         blocks_down, blocks_up: layers per level on the way down and up.

@@ -1,4 +1,4 @@
-"""Export the graphs for ONNX Runtime, one of each stage, into a checkpoint folder:
+"""Export the graphs for ONNX Runtime, one of each stage, into a checkpoint folder.
 
     python -m avatar_model.export runs/mine/checkpoints/step-00010000
 

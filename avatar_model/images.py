@@ -19,74 +19,13 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", np.ndarray, "torch.Tensor")
 
-SOURCE_SIZE = 500
-"""Side of a Cartoon Set picture, in pixels; ``crop`` is given on this scale."""
-
-DEFAULT_CROP = 360
-"""What of a 500x500 picture others keep, and what checkpoints keep that say nothing of it."""
-
 ALPHA_FLOOR = 2
 """Alpha up to this (of 255) is nothing: resizing and networks leave such a haze over a background,
 which no eye sees but which makes files bigger and cut-outs dirty. It is set to exactly 0, both in
 the data and in what a model generates."""
 
 
-def load_avatar(image: Image.Image, size: int = 64, crop: int = DEFAULT_CROP) -> np.ndarray:
-    """A picture as the pixels that are stored and trained on.
-
-    Args:
-        image: a square picture of any mode; one without transparency comes out opaque.
-        size: side of the result, in pixels.
-        crop: side of the centre square that is kept, on a 500x500 picture; scaled in proportion
-            for a picture of another size.
-
-    Returns:
-        uint8 [size, size, 4], premultiplied RGBA.
-
-    Raises:
-        ValueError: the picture is not square.
-    """
-    width, height = image.size
-    if width != height:
-        raise ValueError(f"the picture is {width}x{height}; it must be square")
-    if image.mode != "RGBa":
-        image = image.convert("RGBA").convert("RGBa")
-    return _centre(image, size, crop / SOURCE_SIZE)
-
-
-def recrop(pixels: np.ndarray, crop: int, to_crop: int, size: int) -> np.ndarray:
-    """Stored pixels as :func:`load_avatar` would have made them of a smaller crop, nearly.
-
-    uint8 [N, H, H, 4] -> uint8 [N, size, size, 4]; the same if neither crop nor size changes.
-
-    Args:
-        crop: what of a 500x500 picture they show.
-        to_crop: what of it is kept, at most ``crop``, or it is a ValueError.
-        size: side of the result. From ``H * to_crop / crop`` on it is blurred.
-    """
-    if to_crop > crop:
-        raise ValueError(f"a picture of crop {crop} does not show all of crop {to_crop}")
-    made = np.empty((len(pixels), size, size, 4), dtype=np.uint8)
-    for row, picture in zip(made, pixels, strict=True):
-        row[:] = _centre(Image.fromarray(picture, "RGBa"), size, to_crop / crop)
-    return made
-
-
-def resize(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Stored pixels larger or smaller, bicubic: uint8 [N, H, H, 4] -> uint8 [N, size, size, 4]."""
-    return recrop(pixels, SOURCE_SIZE, SOURCE_SIZE, size)
-
-
-def _centre(image: Image.Image, size: int, share: float) -> np.ndarray:
-    """The centre square with this share of the side of a square RGBa picture, resized."""
-    margin = image.width * (1 - share) / 2
-    box = (margin, margin, image.width - margin, image.width - margin)
-    # Pillow's bicubic widens with the scale, so it is antialiased when it shrinks a picture.
-    resized = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
-    return _clean(np.array(resized))
-
-
-def _clean(pixels: P) -> P:
+def clean(pixels: P) -> P:
     """Make uint8 [..., 4] a valid premultiplied picture, in place: no haze, colour <= alpha."""
     colour, alpha = pixels[..., :3], pixels[..., 3:]
     alpha *= alpha > ALPHA_FLOOR
@@ -112,7 +51,7 @@ def to_model(
 
 
 def to_pixels(x: torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)) -> np.ndarray:
-    """The way back from :func:`to_model`, exact for pixels that came from :func:`load_avatar`.
+    """The way back from :func:`to_model`, exact for pixels that came from ``crop.load_avatar``.
 
     float [..., 4, H, W], any type and device, values outside ``pixel_range`` are clamped
     -> uint8 [..., H, W, 4], premultiplied RGBA with colour <= alpha and no haze.
@@ -124,7 +63,7 @@ def to_levels(x: torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)) -
     """:func:`to_pixels` as a tensor that stays on its device: uint8 [..., H, W, 4]."""
     low, high = pixel_range
     levels = ((x.detach().float() - low) * (255 / (high - low))).round_().clamp_(0, 255)
-    return _clean(levels.movedim(-3, -1).byte().contiguous())
+    return clean(levels.movedim(-3, -1).byte().contiguous())
 
 
 def to_pil(pixels: np.ndarray) -> Image.Image:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from .attributes import NAMES
 from .classifier import AvatarClassifier
-from .images import DEFAULT_CROP, SOURCE_SIZE, load_avatar
+from .crop import DEFAULT_CROP, SOURCE_SIZE, load_avatar
 
 MAX_PIXELS = 50_000_000
 LARGEST_SIDE = 2048

@@ -25,6 +25,7 @@ class Schedule:
     alpha_sigma: Callable[[Tensor], tuple[Tensor, Tensor]] = field(repr=False)
 
     def __call__(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Alpha and sigma at t."""
         return self.alpha_sigma(t)
 
     def log_snr(self, t: Tensor) -> Tensor:

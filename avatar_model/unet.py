@@ -58,6 +58,7 @@ class Layer(nn.Module):
         )
 
     def forward(self, x: Tensor, embedding: Tensor, keys_values: Tensor | None) -> Tensor:
+        """[B, in_channels, H, W] -> [B, channels, H, W]; the others as in ``Prepared``."""
         x = self.block(x, embedding)
         if self.self_attention is not None:
             x = self.self_attention(x)

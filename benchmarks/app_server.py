@@ -8,15 +8,19 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from avatar_model.errors import AvatarError
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120
+
+
+class StartError(AvatarError):
+    """The page did not start; the message has what it printed."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class AppServer:
     """
 
     address: str
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     log_file: Path
 
     def log(self) -> str:
@@ -56,7 +60,7 @@ def running_app(
         python: what runs it.
 
     Raises:
-        RuntimeError: it did not start; with what it printed.
+        StartError: it did not start.
     """
     port = port or _free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -94,12 +98,7 @@ def _free_port() -> int:
 def _wait_for(server: AppServer) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.process.poll() is None:
-        try:
-            urllib.request.urlopen(f"{server.address}/health", timeout=5).close()
-            # Printed last.
-            if "public link" in server.log():
-                return
-        except (urllib.error.URLError, OSError):
-            pass
+        if "public link" in server.log():  # Gradio prints it last, when it has answered
+            return
         time.sleep(0.1)
-    raise RuntimeError(f"app.py did not start:\n{server.log()}")
+    raise StartError(f"app.py did not start:\n{server.log()}")

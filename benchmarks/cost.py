@@ -3,85 +3,86 @@
     python -m benchmarks.cost
 
 The bundled model, its time in turns: the steps of the base, those of the upscaler if there is one,
-the batch at every size that the model draws. Only for the resolutions the architecture of the base
-with random weights, evaluated by torch.
+the batch at every size that the model generates. Only for the resolutions the architecture of the
+base with random weights, evaluated by torch.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 
 from avatar_model import AvatarPipeline
 from avatar_model.network import AvatarNetwork
+from train.command import command
 
-from .measure import DEFAULT_MODEL, in_turns, machine, ratio, table
+from .measure import (
+    DEFAULT_MODEL,
+    Backend,
+    Batches,
+    Call,
+    Model,
+    Rounds,
+    in_turns,
+    machine,
+    ratio,
+    table,
+)
 
 
-def cost_table(
-    what: str, draw: Mapping[int, Callable[[], object]], images: Mapping[int, int], rounds: int
-) -> str:
+def cost_table(what: str, calls: Mapping[int, Call], rounds: int, batches: bool = False) -> str:
     """A row for each value of ``what``, with the ratio to the first.
 
     Args:
-        draw: by value, what to time.
-        images: by value, how many avatars ``draw`` makes.
+        calls: by value, what to time.
+        batches: the values are numbers of avatars at once; otherwise each call generates one.
     """
-    times = in_turns({str(value): call for value, call in draw.items()}, rounds)
-    first = next(iter(draw))
-    rows = [
-        [
-            value,
-            statistics.median(times[str(value)]) / images[value],
-            ratio(times[str(value)], times[str(first)], images[first] / images[value]),
-        ]
-        for value in draw
-    ]
+    times = in_turns(calls, rounds)
+    first = next(iter(calls))
+    rows = []
+    for value in calls:
+        images, of_first = (value, first) if batches else (1, 1)
+        per_avatar = statistics.median(times[value]) / images
+        rows.append([value, per_avatar, ratio(times[value], times[first], of_first / images)])
     return table([what, "s per avatar", f"times that of {first}"], rows)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print Markdown tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--backend", default="auto", help="auto, torch or onnx")
-    parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 4, 8, 16])
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 16, 64])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 64, 128])
-    parser.add_argument("--rounds", type=int, default=15)
-    args = parser.parse_args(arguments)
+def main(
+    model: Model = DEFAULT_MODEL,
+    backend: Backend = "auto",
+    steps: tuple[int, ...] = (1, 2, 4, 8, 16),
+    batches: Batches = (1, 4, 16, 64),
+    sizes: tuple[int, ...] = (32, 64, 128),
+    rounds: Rounds = 15,
+) -> None:
+    """Print Markdown tables.
 
-    pipeline = AvatarPipeline.from_pretrained(args.model, device="cpu", backend=args.backend)
-    config = pipeline.network.config
-    print(f"{machine()}; {args.rounds} rounds in turns, medians; {pipeline.backend}\n")
+    Args:
+        steps: numbers of steps.
+        sizes: resolutions of the base, in pixels.
+    """
+    pipeline = AvatarPipeline.from_pretrained(model, device="cpu", backend=backend)
+    print(f"{machine()}; {rounds} rounds in turns, medians; {pipeline.backend}\n")
+    generate = partial(pipeline, seed=0)
     smallest, *larger = pipeline.sizes
-    one = dict.fromkeys(args.steps, 1)
-    steps = {
-        n: lambda n=n: pipeline(seed=0, num_inference_steps=n, size=smallest) for n in args.steps
-    }
-    print(cost_table(f"steps, {smallest} pixels", steps, one, args.rounds), "\n")
+    calls = {n: partial(generate, num_inference_steps=n, size=smallest) for n in steps}
+    print(cost_table(f"steps, {smallest} pixels", calls, rounds), "\n")
     for size in larger:
-        steps = {n: lambda n=n: pipeline(seed=0, upscaler_steps=n) for n in args.steps}
-        print(cost_table(f"steps of the upscaler, {size} pixels", steps, one, args.rounds), "\n")
-
+        calls = {n: partial(generate, upscaler_steps=n) for n in steps}
+        print(cost_table(f"steps of the upscaler, {size} pixels", calls, rounds), "\n")
     for size in pipeline.sizes:
-        batches = {
-            n: lambda n=n, s=size: pipeline(seed=0, num_images=n, size=s) for n in args.batches
-        }
-        images = {n: n for n in batches}
-        print(cost_table(f"batch, {size} pixels", batches, images, args.rounds), "\n")
-
-    sizes = {}
-    for size in args.sizes:
-        network = AvatarNetwork(dataclasses.replace(config, image_size=size))
-        drawer = AvatarPipeline(network, pipeline.vocabulary, pipeline.defaults)
-        sizes[size] = lambda drawer=drawer: drawer(seed=0)
-    print(cost_table("resolution, torch", sizes, dict.fromkeys(sizes, 1), args.rounds))
+        calls = {n: partial(generate, num_images=n, size=size) for n in batches}
+        print(cost_table(f"batch, {size} pixels", calls, rounds, batches=True), "\n")
+    calls = {}
+    for size in sizes:
+        network = AvatarNetwork(dataclasses.replace(pipeline.network.config, image_size=size))
+        calls[size] = partial(
+            AvatarPipeline(network, pipeline.vocabulary, pipeline.defaults), seed=0
+        )
+    print(cost_table("resolution, torch", calls, rounds))
 
 
 if __name__ == "__main__":
-    main()
+    command(main, __doc__)()

@@ -9,31 +9,34 @@ Starts ``app.py`` by itself and stops it. Everything is bounded in number and in
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
-import statistics
 import sys
 import time
 
 import httpx
+import numpy as np
 import psutil
 
+from train.command import command
+
 from .app_server import AppServer, running_app
-from .measure import DEFAULT_MODEL, machine, table
+from .measure import DEFAULT_MODEL, Model, machine, table
 from .visitor import Record, Visitor
 
 THINK_SECONDS = (1.0, 9.0)
 """Between two actions of a visitor, evenly distributed."""
 SHEETS = 0.3
-"""Share of a visitor's actions that opens a sheet of thumbnails; the others draw an avatar."""
+"""Share of a visitor's actions that opens a sheet of thumbnails; the others ask for an avatar."""
 SOAK_WORKERS = 4
 WARM_UP = 1500
 """Requests until all that the server remembers is full."""
-TIMEOUT = httpx.Timeout(90)
+TIMEOUT_SECONDS = 90
+LOG_TAIL = 4000
+"""Characters of the server's log that are shown if something went wrong."""
 
 
-async def visitors(address: str, count: int, seconds: float) -> Record:
+async def run_visitors(server: AppServer, count: int, seconds: float) -> Record:
     """``count`` visitors who arrive within the first tenth of the time and stay until its end."""
     record = Record()
     end = time.monotonic() + seconds
@@ -41,7 +44,7 @@ async def visitors(address: str, count: int, seconds: float) -> Record:
     async def stay(number: int) -> None:
         luck = random.Random(number)
         await asyncio.sleep(luck.uniform(0, seconds / 10))
-        visitor = Visitor(client, address, number, record)
+        visitor = Visitor(client, server.address, number, record)
         await visitor.open_page()
         await visitor.thumbnails()
         while (pause := luck.uniform(*THINK_SECONDS)) < end - time.monotonic():
@@ -53,39 +56,38 @@ async def visitors(address: str, count: int, seconds: float) -> Record:
     return record
 
 
-async def burst(address: str, count: int) -> Record:
+async def run_burst(server: AppServer, count: int) -> Record:
     """``count`` visitors, each of whom asks for one avatar, at the same moment."""
     record = Record()
     async with _client() as client:
-        everybody = [Visitor(client, address, number, record) for number in range(count)]
+        everybody = [Visitor(client, server.address, i, record) for i in range(count)]
         await asyncio.gather(*(visitor.generate() for visitor in everybody))
     return record
 
 
-async def soak(server: AppServer, count: int, warm_up: int = WARM_UP) -> tuple[Record, list[float]]:
+async def run_soak(server: AppServer, count: int, warm_up: int = WARM_UP) -> Record:
     """``warm_up`` and then ``count`` requests of ever new visitors, four at a time.
 
-    Returns:
-        what was measured, and the server's resident memory in MiB: after the warm-up, and ten
-        times on the way.
+    The server's memory is looked at after the warm-up, and ten times on the way.
     """
-    record, memory = Record(), []
+    record = Record()
     arrivals = iter(range(65536))
     marks = [warm_up + count * i // 10 for i in range(11)]
 
     async def work() -> None:
-        while record.requests < marks[-1]:
+        while marks:
             visitor = Visitor(client, server.address, next(arrivals), record)
             await visitor.open_page()
             await visitor.thumbnails(6)
             for _ in range(4):
                 await visitor.generate()
-            while len(memory) < len(marks) and record.requests >= marks[len(memory)]:
-                memory.append(resident(server))
+            while marks and record.requests >= marks[0]:
+                record.memory.append(resident(server))
+                del marks[0]
 
     async with _client() as client:
         await asyncio.gather(*(work() for _ in range(SOAK_WORKERS)))
-    return record, memory
+    return record
 
 
 def resident(server: AppServer) -> float:
@@ -96,67 +98,64 @@ def resident(server: AppServer) -> float:
 def report(record: Record, seconds: float) -> str:
     """A table of latencies, and the sums below it."""
     rows = [
-        [kind, len(values), statistics.median(values), *_tail(values), max(values)]
+        [kind, len(values), *np.percentile(values, (50, 95, 99, 100))]
         for kind, values in record.seconds.items()
     ]
     answered = sum(map(len, record.seconds.values()))
+    answers = f"{answered} answers in {seconds:.1f} s, {answered / seconds:.1f} per second"
     lines = [
         table(["request", "answers", "p50, s", "p95, s", "p99, s", "slowest, s"], rows),
-        f"{len(record.errors)} errors, {answered} answers in {seconds:.1f} s, "
-        f"{answered / seconds:.1f} per second",
+        f"{len(record.errors)} errors, {answers}",
         *sorted(set(record.errors))[:5],
     ]
     return "\n\n".join(lines)
 
 
-def _tail(values: list[float]) -> tuple[float, float]:
-    ordered = sorted(values)
-    return tuple(ordered[min(len(ordered) - 1, int(len(ordered) * p))] for p in (0.95, 0.99))
-
-
 def _client() -> httpx.AsyncClient:
     # Uvicorn hangs up after 5 s without a request: by then nothing may be on its way to it.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2)
-    return httpx.AsyncClient(limits=limits, timeout=TIMEOUT)
+    return httpx.AsyncClient(limits=limits, timeout=TIMEOUT_SECONDS)
 
 
-def main() -> None:
-    """Start a server for each load that is asked for, and print what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--visitors", type=int)
-    parser.add_argument("--seconds", type=float, default=120, help="that the visitors stay")
-    parser.add_argument("--burst", type=int)
-    parser.add_argument("--soak", type=int)
-    arguments = parser.parse_args()
+def main(
+    model: Model = DEFAULT_MODEL,
+    visitors: int | None = None,
+    seconds: float = 120,
+    burst: int | None = None,
+    soak: int | None = None,
+) -> None:
+    """Start a server for each load that is asked for, and print what was measured.
+
+    Args:
+        visitors: how many open the page, think, and ask.
+        seconds: how long the visitors stay.
+        burst: how many ask for an avatar at the same moment.
+        soak: how many requests after the warm-up.
+    """
     print(machine())
     bad = False
-    for name in ("visitors", "burst", "soak"):
-        if (count := getattr(arguments, name)) is None:
+    for name, count in {"visitors": visitors, "burst": burst, "soak": soak}.items():
+        if count is None:
             continue
-        with running_app(arguments.model) as server:
-            asyncio.run(burst(server.address, 1))  # a server that has drawn before
+        with running_app(model) as server:
+            asyncio.run(run_burst(server, 1))  # a server that has generated before
             start, before = time.monotonic(), resident(server)
-            memory: list[float] = []
             if name == "visitors":
-                record = asyncio.run(visitors(server.address, count, arguments.seconds))
-            elif name == "burst":
-                record = asyncio.run(burst(server.address, count))
+                record = asyncio.run(run_visitors(server, count, seconds))
             else:
-                record, memory = asyncio.run(soak(server, count))
+                record = asyncio.run((run_burst if name == "burst" else run_soak)(server, count))
             print(f"\n## {name} {count}\n\n{report(record, time.monotonic() - start)}")
             print(f"\nmemory: {before:.0f} MiB before, {resident(server):.0f} MiB after")
-            if memory:
-                print(
-                    f"after warm-up {memory[0]:.0f} MiB, then "
-                    f"{', '.join(f'{m:.0f}' for m in memory[1:])}: "
-                    f"{memory[-1] / memory[0] - 1:+.1%}"
-                )
-            if "Traceback" in server.log():
-                print(f"\nin the server's log:\n{server.log()[-4000:]}")
-            bad |= bool(record.errors) or "Traceback" in server.log()
+            log = server.log()
+        if record.memory:
+            first, *later = record.memory
+            told = ", ".join(f"{m:.0f}" for m in later)
+            print(f"after warm-up {first:.0f} MiB, then {told}: {later[-1] / first - 1:+.1%}")
+        if broken := "Traceback" in log:
+            print(f"\nin the server's log:\n{log[-LOG_TAIL:]}")
+        bad |= broken or bool(record.errors)
     sys.exit(bad)
 
 
 if __name__ == "__main__":
-    main()
+    command(main, __doc__)()

@@ -7,16 +7,23 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, TypeVar
 
 import torch
+import tyro
 from torch.utils.flop_counter import FlopCounterMode
 
 DEFAULT_MODEL = str(Path(__file__).resolve().parent.parent / "assets" / "model")
 
+Model = Annotated[str, tyro.conf.arg(help="checkpoint folder or Hub repository")]
+Backend = Annotated[str, tyro.conf.arg(help="of our pipeline: auto, torch or onnx")]
+Batches = Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of avatars at once")]
+Rounds = Annotated[int, tyro.conf.arg(help="how often each is timed")]
 Call = Callable[[], object]
+Key = TypeVar("Key")
 
 
-def in_turns(calls: Mapping[str, Call], rounds: int) -> dict[str, list[float]]:
+def in_turns(calls: Mapping[Key, Call], rounds: int) -> dict[Key, list[float]]:
     """Time every call once a round, so that all of them see the same noise of the machine.
 
     Args:
@@ -28,7 +35,7 @@ def in_turns(calls: Mapping[str, Call], rounds: int) -> dict[str, list[float]]:
     """
     for call in calls.values():
         call()
-    times: dict[str, list[float]] = {name: [] for name in calls}
+    times: dict[Key, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
             times[name].append(seconds(call))

@@ -1,32 +1,32 @@
-"""The most memory that drawing takes: resident set size of a fresh process for each measurement.
+"""The most memory that generating takes: resident set size of a fresh process for each measurement.
 
     python -m benchmarks.memory
 
-Ours at every size that the model draws, with all its stages loaded.
+Ours at every size that the model generates, with all its stages loaded.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, get_args
 
 from avatar_model import AvatarPipeline
+from train.command import command
 
-from .measure import DEFAULT_MODEL, machine, table
+from .measure import DEFAULT_MODEL, Batches, Model, machine, table
 
-OURS = ("torch", "onnx")
-RIVALS_SIZE = 64
-KINDS = (*OURS, "blog", "follow-up")
-NAMES = {
+Kind = Literal["torch", "onnx", "blog", "follow-up"]
+NAMES: dict[Kind, str] = {
     "torch": "ours, torch",
     "onnx": "ours, onnx",
     "blog": "the blog's last network, guided",
     "follow-up": "the follow-up's diffusers UNet, guided",
 }
+OURS = ("torch", "onnx")
+RIVALS_SIZE = 64
 
 
 def peak_mib() -> int:
@@ -39,8 +39,8 @@ def peak_mib() -> int:
     return round(int(line.split()[1]) / 1024)
 
 
-def child(kind: str, batch: int, size: int, model: str) -> None:
-    """Draw once and print the peaks: with everything imported, loaded, drawn."""
+def print_peaks(kind: Kind, batch: int, size: int, model: str) -> None:
+    """Generate once and print the peaks in MiB: with everything imported, loaded, generated."""
     peaks = [peak_mib()]
     if kind in OURS:
         pipeline = AvatarPipeline.from_pretrained(model, device="cpu", backend=kind)
@@ -49,41 +49,39 @@ def child(kind: str, batch: int, size: int, model: str) -> None:
     else:
         from .rivals import blog, follow_up
 
-        contender = {"blog": blog, "follow-up": follow_up}[kind](measured=1)
+        contender = blog(measured=1) if kind == "blog" else follow_up(measured=1)
         peaks.append(peak_mib())
-        contender.draw(batch)
+        contender.generate(batch)
     print(*peaks, peak_mib())
 
 
-def measure(kind: str, batch: int, size: int, model: str) -> list[int]:
-    """MiB after importing, loading and drawing, in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.memory", "--child", kind]
-    command += ["--batches", str(batch), "--size", str(size), "--model", model]
+def measure(kind: Kind, batch: int, size: int, model: str) -> list[int]:
+    """MiB after importing, loading and generating, in a fresh process."""
+    code = "from benchmarks.memory import print_peaks; print_peaks"
+    call = f"{code}({kind!r}, {batch}, {size}, {model!r})"
     root = Path(__file__).resolve().parent.parent
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
+    done = subprocess.run(
+        [sys.executable, "-c", call], stdout=subprocess.PIPE, text=True, check=True, cwd=root
+    )
     return [int(word) for word in done.stdout.split()]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a Markdown table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 16, 64])
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--child", choices=KINDS, help=argparse.SUPPRESS)
-    parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
-    args = parser.parse_args(arguments)
-    model = str(Path(args.model).resolve()) if Path(args.model).exists() else args.model
-    if args.child:
-        child(args.child, args.batches[0], args.size, model)
-        return
+def main(
+    model: Model = DEFAULT_MODEL,
+    batches: Batches = (1, 16, 64),
+    kinds: tuple[Kind, ...] = get_args(Kind),
+) -> None:
+    """Print a Markdown table.
+
+    Args:
+        kinds: what is measured.
+    """
+    model = str(Path(model).resolve()) if Path(model).exists() else model
     sizes = AvatarPipeline.from_pretrained(model, device="cpu", backend="torch").sizes
     rows = []
-    for kind in args.kinds:
+    for kind in kinds:
         # The others need minutes for a large batch.
-        asked = (sizes, args.batches) if kind in OURS else ([RIVALS_SIZE], args.batches[:1])
+        asked = (sizes, batches) if kind in OURS else ((RIVALS_SIZE,), batches[:1])
         for size, batch in itertools.product(*asked):
             rows.append([NAMES[kind], size, batch, *measure(kind, batch, size, model)])
     print(f"{machine()}\n")
@@ -92,4 +90,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main, __doc__)()

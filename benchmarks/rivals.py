@@ -1,4 +1,4 @@
-"""What our pipeline is compared with, with random weights: how long drawing takes is all we ask."""
+"""What our pipeline is compared with, with random weights: all we ask is how long it takes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
 
 from avatar_model import AvatarPipeline, Vocabulary
-from avatar_model.attributes import ATTRIBUTES, ONE_HOT_SIZE
+from avatar_model.attributes import ONE_HOT_SIZE
 from avatar_model.network import AvatarNetwork
 from avatar_model.tau import NUM_TOKENS
 from train import presets
@@ -41,13 +41,13 @@ class Contender:
     """A pipeline whose speed is measured.
 
     Attributes:
-        draw: draws so many avatars with ``measured`` sampling steps.
-        steps, measured: sampling steps of an avatar, and of a call of ``draw``.
+        generate: generates so many avatars with ``measured`` sampling steps.
+        steps, measured: sampling steps of an avatar, and of a call of ``generate``.
         parameters: of its network.
         macs: multiply-accumulates for one avatar with all steps, in millions.
     """
 
-    draw: Callable[[int], object]
+    generate: Callable[[int], object]
     steps: int
     measured: int
     parameters: int
@@ -55,14 +55,14 @@ class Contender:
 
     @property
     def scale(self) -> float:
-        """Multiply the time of ``draw`` by this for the time with all steps."""
+        """Multiply the time of ``generate`` by this for the time with all steps."""
         return self.steps / self.measured
 
 
 def ours(pipeline: AvatarPipeline, size: int) -> Contender:
     """Our pipeline with its defaults, from attributes to PIL images of one of its sizes."""
     stages = [pipeline.base]
-    if size > pipeline.sizes[0]:
+    if pipeline.upscaler and size > pipeline.sizes[0]:
         stages.append(pipeline.upscaler)
     steps = [stage.defaults["num_inference_steps"] for stage in stages]
     networks = [stage.network for stage in stages]
@@ -78,11 +78,10 @@ def ours(pipeline: AvatarPipeline, size: int) -> Contender:
 def blog(measured: int) -> Contender:
     """The blog's last network, 300 steps of DDPM under guidance: two evaluations a step."""
     network = AvatarNetwork(presets.load(BLOG_PRESET).model)
-    options = {a.name: [1] * a.num_values for a in ATTRIBUTES}
-    pipeline = AvatarPipeline(network, Vocabulary.from_options({}, options))
-    options = {"sampler": "ddpm", "guidance_scale": 2.0, "num_inference_steps": measured}
+    pipeline = AvatarPipeline(network, Vocabulary.numbered())
+    options: dict[str, Any] = {"sampler": "ddpm", "guidance_scale": 2.0}
     return Contender(
-        lambda batch: pipeline(num_images=batch, seed=0, **options),
+        lambda batch: pipeline(num_images=batch, seed=0, num_inference_steps=measured, **options),
         BLOG_STEPS,
         measured,
         network.num_parameters(),
@@ -105,27 +104,20 @@ def equal_macs(target: float, steps: int) -> Contender:
     Args:
         target: MACs of one step for one image, in millions.
     """
-    found = min(_macs_by_channels(target).items(), key=lambda item: abs(item[1] - target))[0]
-    scheduler = DPMSolverMultistepScheduler(algorithm_type="dpmsolver++")
-    return _with_diffusers(_small(found), scheduler, steps, steps, guided=False)
-
-
-def _macs_by_channels(target: float) -> dict[tuple[int, int, int], float]:
-    """Channels of the levels and millions of MACs, up to the first width that is all too much."""
     macs: dict[tuple[int, int, int], float] = {}
     for width in range(16, 129, 16):
         for last in (2 * width, 3 * width, 4 * width):
             channels = (width, 2 * width, last)
             with torch.device("meta"):
                 macs[channels] = _unet_macs(_small(channels))
-            if macs[channels] > target:
-                break
         if macs[width, 2 * width, 2 * width] > target:
-            break
-    return macs
+            break  # all that follow are larger
+    found = min(macs, key=lambda channels: abs(macs[channels] - target))
+    scheduler = DPMSolverMultistepScheduler(algorithm_type="dpmsolver++")
+    return _with_diffusers(_small(found), scheduler, steps, steps, guided=False)
 
 
-def _small(channels: tuple[int, int, int]) -> UNet2DConditionModel:
+def _small(channels: tuple[int, int, int]) -> Any:
     return UNet2DConditionModel(
         sample_size=32,
         in_channels=16,
@@ -141,13 +133,13 @@ def _small(channels: tuple[int, int, int]) -> UNet2DConditionModel:
 
 
 def _with_diffusers(
-    unet: UNet2DConditionModel, scheduler: Any, steps: int, measured: int, guided: bool
+    unet: Any, scheduler: Any, steps: int, measured: int, guided: bool
 ) -> Contender:
     unet = unet.eval().to(memory_format=torch.channels_last)
     copies = 2 if guided else 1
 
     @torch.inference_mode()
-    def draw(batch: int) -> torch.Tensor:
+    def generate(batch: int) -> torch.Tensor:
         size, channels = unet.config.sample_size, unet.config.in_channels
         x = torch.randn(batch, channels, size, size)
         tokens = torch.randn(copies * batch, NUM_TOKENS, unet.config.cross_attention_dim)
@@ -162,10 +154,10 @@ def _with_diffusers(
 
     with torch.device("meta"):
         macs = copies * steps * _unet_macs(UNet2DConditionModel.from_config(unet.config))
-    return Contender(draw, steps, measured, sum(p.numel() for p in unet.parameters()), macs)
+    return Contender(generate, steps, measured, sum(p.numel() for p in unet.parameters()), macs)
 
 
-def _unet_macs(unet: UNet2DConditionModel) -> float:
+def _unet_macs(unet: Any) -> float:
     """Of one evaluation for one image, in millions; ``unet`` is on the meta device."""
     config = unet.config
     shape = (1, config.in_channels, config.sample_size, config.sample_size)

@@ -1,34 +1,32 @@
 """How long a visitor waits: for the page to start, and for one avatar after another.
 
-    python benchmarks/seconds_per_avatar.py --model assets/model
+    python -m benchmarks.seconds_per_avatar --model assets/model
 
 Starts the real page on a free port of this machine, several times for the time from process start
-to the first avatar. Then asks it for one avatar after another with gradio_client, and draws the
-same avatars with the pipeline in this process, in turns so that both see the same noise of the
-machine, at every size that the model draws; without a size the page draws the largest.
+to the first avatar. Then asks it for one avatar after another with gradio_client, and as many of
+the pipeline in this process, in turns so that both see the same noise of the machine, at every size
+that the model generates; without a size the page generates the largest.
 AVATAR_BACKEND chooses the backend of both.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
 import statistics
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from gradio_client import Client
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from avatar_model import AvatarPipeline  # noqa: E402
-from benchmarks.app_server import running_app  # noqa: E402
-from benchmarks.measure import DEFAULT_MODEL, in_turns, machine, table  # noqa: E402
+from avatar_model import AvatarPipeline
+from benchmarks.app_server import running_app
+from benchmarks.measure import DEFAULT_MODEL, Call, Model, in_turns, machine, table
+from train.command import command
 
 COLD_START_GOAL = 5.0
 """Seconds."""
@@ -44,43 +42,39 @@ def started_page(model: str) -> Iterator[tuple[Client, float]]:
         yield client, time.perf_counter() - started
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a Markdown table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--avatars", type=int, default=30, help="timed requests of each kind")
-    parser.add_argument("--starts", type=int, default=3, help="timed starts of the page")
-    args = parser.parse_args(arguments)
+def main(model: Model = DEFAULT_MODEL, avatars: int = 30, starts: int = 3) -> None:
+    """Print a Markdown table.
+
+    Args:
+        avatars: timed requests of each kind.
+        starts: timed starts of the page.
+    """
+    seeds = itertools.count(1)
+
+    def ever_new(generate: Callable[..., object]) -> Call:
+        """Another seed for every call: the page remembers what it has generated."""
+        return lambda: generate(seed=next(seeds))
 
     cold = []
-    for _ in range(args.starts - 1):
-        with started_page(args.model) as (_, seconds):
+    for _ in range(starts - 1):
+        with started_page(model) as (_, seconds):
             cold.append(seconds)
     backend = os.environ.get("AVATAR_BACKEND") or "auto"
-    pipeline = AvatarPipeline.from_pretrained(args.model, backend=backend)
-    with started_page(args.model) as (client, seconds):
+    pipeline = AvatarPipeline.from_pretrained(model, backend=backend)
+    with started_page(model) as (client, seconds):
         cold.append(seconds)
-        # Another seed for every call: the page remembers what it has drawn.
-        asked, drawn = itertools.count(1), itertools.count(1)
-        calls = {}
+        ask = partial(client.predict, api_name="/generate")
+        calls: dict[str, Call] = {}
         for size in pipeline.sizes:
             given = {} if size == pipeline.sizes[-1] else {"size": size}
-            calls |= {
-                f"{size} pixels, through the page": lambda given=given: client.predict(
-                    seed=next(asked), api_name="/generate", **given
-                ),
-                f"{size} pixels, pipeline alone": lambda size=size: pipeline(
-                    seed=next(drawn), size=size
-                ),
-            }
-        times = in_turns(calls, args.avatars)
+            calls[f"{size} pixels, through the page"] = ever_new(partial(ask, **given))
+            calls[f"{size} pixels, pipeline alone"] = ever_new(partial(pipeline, size=size))
+        times = in_turns(calls, avatars)
     stages = [pipeline.base, *([pipeline.upscaler] if pipeline.upscaler else [])]
     steps = " + ".join(str(stage.defaults["num_inference_steps"]) for stage in stages)
     print(f"{machine()}; {steps} steps, {pipeline.backend} on {pipeline.device}\n")
     rows = [
-        [name, statistics.median(values), sorted(values)[int(len(values) * 0.95)], len(values)]
+        [name, statistics.median(values), np.percentile(values, 95), len(values)]
         for name, values in times.items()
     ]
     first = f"process start to first avatar (goal: {COLD_START_GOAL:.0f})"
@@ -89,4 +83,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main, __doc__)()

@@ -1,6 +1,6 @@
 """How long thumbnails take: from a click on a look to its sheet.
 
-    python benchmarks/sheet.py --model assets/model
+    python -m benchmarks.sheet --model assets/model
 
 Opens the real page in headless Chromium and counts, after every click on Hair with another avatar,
 the seconds until the first row, all thumbnails in sight, and all 111 have arrived (for the last,
@@ -9,20 +9,14 @@ the browser is told to load what is out of sight, too). Needs playwright and /us
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.measure import DEFAULT_MODEL, machine, table  # noqa: E402
-from benchmarks.seconds_per_avatar import started_page  # noqa: E402
+from benchmarks.measure import DEFAULT_MODEL, Model, machine, table
+from benchmarks.seconds_per_avatar import started_page
+from train.command import command
 
 ARRIVED = """(part) => {
   const top = (image) => image.getBoundingClientRect().top;
@@ -52,22 +46,20 @@ def one_sheet(page: Page) -> list[float]:
     return seconds
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a Markdown table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--sheets", type=int, default=5)
-    args = parser.parse_args(arguments)
-    with started_page(args.model) as (client, _), sync_playwright() as playwright:
+def main(model: Model = DEFAULT_MODEL, sheets: int = 5) -> None:
+    """Print a Markdown table.
+
+    Args:
+        sheets: how many are timed.
+    """
+    with started_page(model) as (client, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox"]
         )
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(client.src)
         page.locator("#result figure img").first.wait_for()
-        measured = [one_sheet(page) for _ in range(args.sheets)]
+        measured = [one_sheet(page) for _ in range(sheets)]
         browser.close()
     print(f"{machine()}\n")
     rows = [
@@ -78,4 +70,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main, __doc__)()

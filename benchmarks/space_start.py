@@ -3,7 +3,7 @@
     python -m benchmarks.space_start
 
 Installs what a Space installs, Gradio as pinned and then ``requirements.txt``, which takes minutes
-and over a gigabyte, and draws one avatar from the page that ``app.py`` serves there.
+and over a gigabyte, and asks the page that ``app.py`` serves there for one avatar.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gradio_client import Client
 
 from benchmarks.app_server import running_app
 from benchmarks.measure import machine
+from train.command import command
 from train.hub.space_folder import stage
 
 
@@ -33,9 +34,9 @@ def main() -> None:
         start = time.perf_counter()
         venv.create(environment, with_pip=True)
         python = environment / "bin" / "python"
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, f"gradio=={front['sdk_version']}"], check=True)
-        subprocess.run([*pip, "-r", space / "requirements.txt"], check=True)
+        subprocess.run([*pip, "-r", str(space / "requirements.txt")], check=True)
         print(f"installed after {time.perf_counter() - start:.0f} s")
         start = time.perf_counter()
         # Nothing of this checkout may be found from there.
@@ -53,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main, __doc__)()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
 
 import numpy as np
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from avatar_model import AvatarPipeline, Vocabulary
-from avatar_model.attributes import ATTRIBUTES, SIZES
+from avatar_model.attributes import SIZES
 from avatar_model.network import AvatarNetwork
 from train import presets
-from train.data.packed import PackedSet
+from train.data.dataset import PackedSet
 from train.loop.config import TrainConfig
 from train.loop.low_res import LowRes
 from train.loop.trainer import Trainer
@@ -30,14 +32,8 @@ SHRINK = 4
 """What sides and channels are divided by to rehearse a network."""
 
 
-@dataclass(frozen=True)
-class Speed:
-    """How fast training is, in seconds per step.
-
-    Attributes:
-        step: all of it.
-        waiting: for the pictures, of these.
-    """
+class Speed(NamedTuple):
+    """How fast training is, in seconds per step: all of it, and of these, waiting for pictures."""
 
     step: float
     waiting: float
@@ -80,7 +76,7 @@ def make_trainer(config: TrainConfig, folder: Path) -> Trainer:
         images=noise(model.image_size),
         attributes=np.stack([rng.integers(0, SIZES) for _ in range(count)]).astype(np.uint8),
         ids=[str(i) for i in range(count)],
-        vocabulary=Vocabulary.numbered({a.name: [1] * a.num_values for a in ATTRIBUTES}),
+        vocabulary=Vocabulary.numbered(),
         crop=model.crop,
     )
     low_res = None
@@ -104,11 +100,11 @@ def time_steps(config: TrainConfig, steps: int, warm_up: int = 3) -> Speed:
             waited += time.perf_counter() - started
             return batch
 
-        trainer.training_data.batch = timed
-        run(trainer, warm_up)
-        waited, started = 0.0, time.perf_counter()
-        run(trainer, steps)
-        return Speed((time.perf_counter() - started) / steps, waited / steps)
+        with mock.patch.object(trainer.training_data, "batch", timed):
+            run(trainer, warm_up)
+            waited, started = 0.0, time.perf_counter()
+            run(trainer, steps)
+            return Speed((time.perf_counter() - started) / steps, waited / steps)
 
 
 def run(trainer: Trainer, steps: int) -> None:

@@ -9,11 +9,13 @@ import random
 import re
 import time
 import uuid
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
+T = TypeVar("T")
 THUMBNAILS_AT_ONCE = 6
 """As many connections as a browser opens to one server over HTTP/1.1."""
 IN_SIGHT = 24
@@ -31,10 +33,12 @@ class Record:
     Attributes:
         seconds: per kind of request, one number per good answer.
         errors: one sentence per bad answer.
+        memory: of the server, in MiB, where it was looked at.
     """
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
 
     @property
     def requests(self) -> int:
@@ -62,7 +66,7 @@ class Visitor:
         self._thumbnails: list[str] = []
 
     async def open_page(self) -> None:
-        """The page, the drawing that it opens with, and the addresses of its thumbnails."""
+        """The page, the avatar that it opens with, and the addresses of its thumbnails."""
         config = await self._measured("page", self._config())
         if config is None:
             return
@@ -92,7 +96,7 @@ class Visitor:
                 )
             )
 
-    async def _measured(self, kind: str, request: Any) -> Any:
+    async def _measured(self, kind: str, request: Awaitable[T]) -> T | None:
         start = time.perf_counter()
         try:
             answer = await request
@@ -102,24 +106,28 @@ class Visitor:
         self._record.seconds.setdefault(kind, []).append(time.perf_counter() - start)
         return answer
 
-    async def _get(self, path: str) -> httpx.Response:
-        answer = await self._client.get(f"{self._address}/{path}", headers=self._headers)
+    async def _send(self, path: str, body: object = None) -> httpx.Response:
+        """The answer to a GET, or with a ``body`` to a POST."""
+        method = "GET" if body is None else "POST"
+        answer = await self._client.request(
+            method, f"{self._address}/{path}", json=body, headers=self._headers
+        )
         if answer.status_code != 200:
             raise RequestError(f"status {answer.status_code}: {answer.text[:200]}")
         return answer
 
     async def _config(self) -> dict[str, Any]:
-        await self._get("")
-        return (await self._get("config")).json()
+        await self._send("")
+        return (await self._send("config")).json()
 
     async def _picture(self, path: str) -> None:
-        if not (await self._get(path)).content.startswith(b"\x89PNG"):
+        if not (await self._send(path)).content.startswith(b"\x89PNG"):
             raise RequestError("no PNG")
 
     async def _event(self, number: int, data: list[Any]) -> Any:
         """One of the page's own events, until its answer."""
         session = uuid.uuid4().hex
-        await self._post(
+        await self._send(
             "gradio_api/queue/join",
             {"fn_index": number, "data": data, "session_hash": session, "event_data": None},
         )
@@ -136,18 +144,9 @@ class Visitor:
         raise RequestError("the stream ended early")
 
     async def _generate(self, values: dict[str, Any]) -> None:
-        path = "gradio_api/call/v2/generate"
-        event = (await self._post(path, values))["event_id"]
-        text = (await self._get(f"gradio_api/call/generate/{event}")).text
+        event = (await self._send("gradio_api/call/v2/generate", values)).json()["event_id"]
+        text = (await self._send(f"gradio_api/call/generate/{event}")).text
         if "event: complete" not in text:
             raise RequestError(text[:200])
         files, _ = json.loads(text.rpartition("event: complete\ndata: ")[2])
         await self._picture(f"gradio_api/file={files[0]['path']}")
-
-    async def _post(self, path: str, body: Any) -> Any:
-        answer = await self._client.post(
-            f"{self._address}/{path}", json=body, headers=self._headers
-        )
-        if answer.status_code != 200:
-            raise RequestError(f"status {answer.status_code}: {answer.text[:200]}")
-        return answer.json()

@@ -14,7 +14,8 @@ from typing import Annotated
 import tyro
 
 from avatar_model.arguments import whole
-from avatar_model.images import DEFAULT_CROP, SOURCE_SIZE, on_white
+from avatar_model.crop import DEFAULT_CROP, SOURCE_SIZE
+from avatar_model.images import on_white
 from avatar_model.schedule_check import schedule_warnings
 from train.command import command
 from train.data.dataset import open_dataset

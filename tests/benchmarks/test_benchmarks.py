@@ -2,19 +2,23 @@
 
 import itertools
 import re
+import runpy
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from avatar_model import AvatarPipeline, Vocabulary
-from avatar_model.attributes import ATTRIBUTES
 from avatar_model.network import AvatarNetwork
 from benchmarks import against_others, backends, cost, measure, memory, rivals
 from benchmarks import seconds_per_avatar as visitor
 from tests.tiny import TINY_MODEL, two_stages
 
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "benchmarks" / "README.md"
 SMALL_FOLLOW_UP = {
     **rivals.FOLLOW_UP,
     "sample_size": 16,
@@ -23,14 +27,40 @@ SMALL_FOLLOW_UP = {
 }
 
 
+COMMANDS = {
+    "benchmarks.seconds_per_avatar": ["--avatars", "--starts"],
+    "benchmarks.sheet": ["--sheets"],
+    "benchmarks.against_others": ["--backend", "--batches", "--rounds", "--measured-steps"],
+    "benchmarks.backends": ["--model", "--batches", "--rounds"],
+    "benchmarks.cost": ["--backend", "--steps", "--batches", "--sizes", "--rounds"],
+    "benchmarks.gpu": ["--device", "--out", "--rounds", "--only", "--tiny"],
+    "benchmarks.load": ["--visitors", "--seconds", "--burst", "--soak"],
+    "benchmarks.memory": ["--model", "--batches", "--kinds"],
+    "benchmarks.space_start": [],
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [command, "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module(command, run_name="__main__", alter_sys=True)
+    out = capsys.readouterr().out
+    assert end.value.code == 0 and command in out
+    assert all(flag in out for flag in COMMANDS[command])
+
+
+def test_every_benchmark_is_told_of():
+    told = re.findall(r"^python -m (benchmarks\.\S+)", README.read_text(), flags=re.MULTILINE)
+    assert {*told, "benchmarks.space_start"} == set(COMMANDS)
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    counts = {a.name: [1] * a.num_values for a in ATTRIBUTES}
     pipeline = AvatarPipeline(
-        AvatarNetwork(TINY_MODEL),
-        Vocabulary.from_options({}, counts),
-        {"num_inference_steps": 2},
+        AvatarNetwork(TINY_MODEL), Vocabulary.numbered(), {"num_inference_steps": 2}
     )
     pipeline.save_pretrained(folder)
     return str(folder)
@@ -53,7 +83,9 @@ def small_rivals(monkeypatch):
 
 def rows(capsys):
     """The cells of all Markdown tables that were printed, without heads."""
-    lines = re.sub(r"^\|.*\n\|[ |-]+$", "", capsys.readouterr().out, flags=re.M).splitlines()
+    lines = re.sub(
+        r"^\|.*\n\|[ |-]+$", "", capsys.readouterr().out, flags=re.MULTILINE
+    ).splitlines()
     return [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
 
 
@@ -91,11 +123,11 @@ def test_the_follow_up_is_the_published_network():
 def test_a_diffusers_network_of_equal_macs_is_found():
     found = rivals.equal_macs(100.0, steps=2)
     assert found.macs / 2 == pytest.approx(100, rel=0.3)
-    assert found.draw(1).shape == (1, 16, 32, 32)
+    assert found.generate(1).shape == (1, 16, 32, 32)
 
 
 def test_against_others(model, small_rivals, capsys):
-    against_others.main(["--model", model, "--batches", "1", "2", "--rounds", "1"])
+    against_others.main(model=model, batches=(1, 2), rounds=1)
     found = rows(capsys)
     assert len(found) == 4 + 2 * 4
     assert found[4][1] == "ours, 16 pixels, torch, 2 steps" and float(found[4][-1]) == 1
@@ -104,7 +136,7 @@ def test_against_others(model, small_rivals, capsys):
 
 
 def test_against_others_with_two_stages(two, small_rivals, capsys):
-    against_others.main(["--model", two, "--batches", "1", "--rounds", "1"])
+    against_others.main(model=two, batches=(1,), rounds=1)
     found = rows(capsys)
     assert [row[0] for row in found[:2]] == [
         "ours, 16 pixels, torch, 4 steps",
@@ -118,14 +150,14 @@ def test_against_others_with_two_stages(two, small_rivals, capsys):
 def test_backends(model, capsys, monkeypatch):
     pipeline = AvatarPipeline.from_pretrained(model, device="cpu", backend="torch")
     monkeypatch.setattr(AvatarPipeline, "from_pretrained", lambda *_, **__: pipeline)
-    backends.main(["--batches", "1", "2", "--rounds", "1"])
+    backends.main(batches=(1, 2), rounds=1)
     assert "Largest difference of a pixel's channel: 0 of 255." in capsys.readouterr().out
 
 
 def test_backends_with_two_stages(capsys, monkeypatch):
     pipeline = two_stages()
     monkeypatch.setattr(AvatarPipeline, "from_pretrained", lambda *_, **__: pipeline)
-    backends.main(["--batches", "1", "2", "--rounds", "1"])
+    backends.main(batches=(1, 2), rounds=1)
     out = capsys.readouterr().out
     for size in (16, 64):
         assert f"{size} pixels. Largest difference of a pixel's channel: 0 of 255." in out
@@ -133,16 +165,16 @@ def test_backends_with_two_stages(capsys, monkeypatch):
 
 
 def test_cost(model, capsys):
-    sizes = {"steps": [1, 2], "batches": [1, 2], "sizes": [16, 32]}
-    options = [word for name, values in sizes.items() for word in (f"--{name}", *map(str, values))]
-    cost.main(["--model", model, "--rounds", "1", *options])
+    sizes = {"steps": (1, 2), "batches": (1, 2), "sizes": (16, 32)}
+    cost.main(model=model, rounds=1, **sizes)
     assert [int(row[0]) for row in rows(capsys)] == list(itertools.chain(*sizes.values()))
 
 
 def test_cost_with_two_stages(two, capsys):
-    options = ["--steps", "1", "2", "--batches", "1", "--sizes", "16"]
-    cost.main(["--model", two, "--rounds", "1", *options])
-    heads = re.findall(r"^\| (\D[^|]*) \| s per avatar", capsys.readouterr().out, flags=re.M)
+    cost.main(model=two, rounds=1, steps=(1, 2), batches=(1,), sizes=(16,))
+    heads = re.findall(
+        r"^\| (\D[^|]*) \| s per avatar", capsys.readouterr().out, flags=re.MULTILINE
+    )
     assert heads == [
         "steps, 16 pixels",
         "steps of the upscaler, 64 pixels",
@@ -153,7 +185,7 @@ def test_cost_with_two_stages(two, capsys):
 
 
 def test_memory_of_a_fresh_process(model, capsys):
-    memory.main(["--model", model, "--batches", "1", "--kinds", "torch"])
+    memory.main(model=model, batches=(1,), kinds=("torch",))
     ((_, size, batch, imported, loaded, peak),) = rows(capsys)
     assert (size, batch) == ("16", "1")
     assert 50 < int(imported) <= int(loaded) <= int(peak) < 4000
@@ -161,10 +193,10 @@ def test_memory_of_a_fresh_process(model, capsys):
 
 def test_memory_with_two_stages(two, capsys, monkeypatch):
     monkeypatch.setattr(memory, "measure", lambda kind, batch, size, model: [size, batch, 3])
-    memory.main(["--model", two, "--batches", "1", "2", "--kinds", "onnx", "blog"])
+    memory.main(model=two, batches=(1, 2), kinds=("onnx", "blog"))
     found = [(size, batch) for _, size, batch, *_ in rows(capsys)]
     assert found == [("16", "1"), ("16", "2"), ("64", "1"), ("64", "2"), ("64", "1")]
-    memory.main(["--model", two, "--child", "torch", "--batches", "1", "--size", "64"])
+    memory.print_peaks("torch", 1, 64, two)
     assert len(capsys.readouterr().out.split()) == 3
 
 
@@ -183,13 +215,13 @@ def asked(monkeypatch):
 
 
 def test_what_a_visitor_waits_for(model, asked, capsys):
-    visitor.main(["--model", model, "--avatars", "2", "--starts", "2"])
+    visitor.main(model=model, avatars=2, starts=2)
     assert len(asked) == 3 and asked[0]["api_name"] == "/generate"
     assert rows(capsys)[-1][1:] == ["2.50", "2.50", "2"]
 
 
 def test_what_a_visitor_waits_for_at_every_size(two, asked, capsys):
-    visitor.main(["--model", two, "--avatars", "2", "--starts", "1"])
+    visitor.main(model=two, avatars=2, starts=1)
     assert [call.get("size") for call in asked] == [16, None] * 3
     assert len({call["seed"] for call in asked}) == 6
     assert [row[0] for row in rows(capsys)][:4] == [

@@ -105,7 +105,7 @@ def test_a_checkpoint_that_cannot_be_used_gives_way(model, tmp_path, broken, mon
 def of_another_base(folder):
     """The base was trained on, and the upscaler was not."""
     weights = load_file(folder / WEIGHTS_FILE)
-    first = sorted(weights)[0]
+    first = min(weights)
     save_file({**weights, first: weights[first] + 1}, folder / WEIGHTS_FILE)
 
 

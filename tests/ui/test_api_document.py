@@ -14,7 +14,9 @@ from PIL import Image
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
-EXAMPLES = re.findall(r"^```(\w+)\n(.*?)^```", DOCUMENT.read_text("utf-8"), re.DOTALL | re.M)
+EXAMPLES = re.findall(
+    r"^```(\w+)\n(.*?)^```", DOCUMENT.read_text("utf-8"), re.DOTALL | re.MULTILINE
+)
 
 
 def run(server, folder, language):

@@ -13,8 +13,8 @@ from pathlib import Path
 from avatar_model.arguments import whole
 from avatar_model.atomic import write_atomically
 from avatar_model.classifier_network import ClassifierNetwork
+from avatar_model.crop import DEFAULT_CROP, SOURCE_SIZE
 from avatar_model.device import choose_device
-from avatar_model.images import DEFAULT_CROP, SOURCE_SIZE
 from train.classifier.card import card
 from train.classifier.training import train
 from train.command import command

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from avatar_model.attributes import NAMES, Vocabulary
-from avatar_model.images import DEFAULT_CROP
+from avatar_model.crop import DEFAULT_CROP
 from train.data.archive import walk
 from train.data.cartoon_set import options_beside, read_cartoon_set
 from train.data.download import ARCHIVES, download

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from avatar_model.atomic import TEMPORARY, temporary_beside
 from avatar_model.attributes import ATTRIBUTES, Vocabulary
-from avatar_model.images import load_avatar
+from avatar_model.crop import load_avatar
 from train.data.errors import DatasetError
 from train.data.examples import BAD_PICTURE, Examples, Picture
 from train.data.rejects import Reject, check_rejects, rejects_file
@@ -78,8 +78,10 @@ def build(entry: Path, examples: Examples, source: str, image_size: int, crop: i
 
 
 def check_space(root: Path, needed: int) -> None:
-    """OSError unless so many bytes are free: running out of space in a memory-mapped file would
-    kill the process without a message."""
+    """OSError unless so many bytes are free.
+
+    Running out of space in a memory-mapped file would kill the process without a message.
+    """
     free = shutil.disk_usage(root).free
     if free < needed:
         raise OSError(f"it needs {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free")

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from avatar_model.attributes import NAMES
-from avatar_model.images import on_white, resize
+from avatar_model.crop import resize
+from avatar_model.images import on_white
 from train.data.dataset import PackedSet
 from train.evaluation.attribute_accuracy import colour_accuracy
 from train.evaluation.generate import batches
@@ -99,7 +100,7 @@ def resized_psnr(images: np.ndarray, real: np.ndarray) -> float:
     """Mean PSNR on white, in dB, of pictures that are first brought to the size of the true ones.
 
     Args:
-        images: uint8 premultiplied RGBA [N, H, H, 4]; resized with ``images.resize``.
+        images: uint8 premultiplied RGBA [N, H, H, 4]; resized with ``crop.resize``.
         real: the same people at another size.
     """
     errors = [

@@ -192,8 +192,7 @@ def compare_distributions(
 
 
 def _jackknife(real: np.ndarray, generated: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """float64 [4, 4]: of each of ``METRICS`` its corrected value, the ends of the 95 % interval
-    around it, and the uncorrected value.
+    """Of each of ``METRICS``: corrected value, 95 % interval's ends, uncorrected; float64 [4, 4].
 
     The metrics are computed again without each of 50 groups of rows (Efron & Tibshirani 1993,
     chapter 10 for the bias, 11 for the error). Row i leaves both samples together, which is right

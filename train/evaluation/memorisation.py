@@ -43,8 +43,11 @@ class Memorisation:
 
     @property
     def ratio(self) -> np.ndarray:
-        """``to_truth / to_train``, float64 [N]: below 1 is nearer to the truth, 0 a perfect copy of
-        it, infinite a perfect copy of a training image, NaN a perfect copy of both."""
+        """``to_truth / to_train``, float64 [N].
+
+        Below 1 is nearer to the truth, 0 a perfect copy of it, infinite a perfect copy of a
+        training image, NaN a perfect copy of both.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.to_truth / self.to_train
 

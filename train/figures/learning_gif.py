@@ -16,7 +16,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from avatar_model.contact_sheet import contact_sheet
-from avatar_model.images import on_white, resize
+from avatar_model.crop import resize
+from avatar_model.images import on_white
 from train.figures.picture import (
     PAPER,
     FigureError,

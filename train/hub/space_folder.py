@@ -57,10 +57,11 @@ def stage(folder: Path, model: str | None, preload: tuple[str, ...]) -> dict[str
 
 
 def front_matter(model: str | None, preload: tuple[str, ...]) -> dict[str, Any]:
-    """The Space's settings, which stand at the top of its README: those of ours, and what is known
-    only here. https://huggingface.co/docs/hub/spaces-config-reference says what they mean.
+    """The Space's settings, which stand at the top of its README.
 
-    Gradio and Python are pinned to those that run this, which are what its tests have run with.
+    Those of ours, and what is known only here; their meaning:
+    https://huggingface.co/docs/hub/spaces-config-reference. Gradio and Python are pinned to those
+    that run this, which are what its tests have run with.
 
     Raises:
         HubError: the front matter is not what the Hub accepts.

@@ -62,14 +62,8 @@ class LearningRate:
 
     def state_dict(self) -> dict[str, Any]:
         """What changes during a run."""
-        return {
-            "scale": self.scale,
-            "best_loss": self.best_loss,
-            "checks_since_best": self.checks_since_best,
-        }
+        return {name: value for name, value in vars(self).items() if name != "config"}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of ``state_dict``."""
-        self.scale = state["scale"]
-        self.best_loss = state["best_loss"]
-        self.checks_since_best = state["checks_since_best"]
+        vars(self).update(state)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,7 @@ class RunFolder:
             before = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RunError(f"{path} cannot be read: {error}") from error
-        for name, old, new in _differences(before, config):
+        for name, old, new in differences(before, config):
             if name.split(".")[0] in DEFINES_RUN:
                 raise RunError(
                     f"{self.path} holds a run with {name} = {old!r}, not {new!r}; choose another "
@@ -151,15 +151,13 @@ def score(checkpoint: Path) -> float | None:
         return None
 
 
-def _differences(
+def differences(
     before: dict[str, Any], now: dict[str, Any], prefix: str = ""
-) -> list[tuple[str, Any, Any]]:
+) -> Iterator[tuple[str, Any, Any]]:
     """(dotted name, before, now) of every field that differs."""
-    found = []
     for key, old in before.items():  # a field that is younger than the run has its default
         new = now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, f"{prefix}{key}.")
+            yield from differences(old, new, f"{prefix}{key}.")
         elif old != new:
-            found.append((prefix + key, old, new))
-    return found
+            yield prefix + key, old, new

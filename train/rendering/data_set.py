@@ -18,8 +18,8 @@ from avatar_model import ANY, AvatarPipeline, Vocabulary
 from avatar_model.arguments import MAX_IMAGES, MAX_SEED, one_of
 from avatar_model.attributes import NAMES
 from avatar_model.checkpoint_files import UPSCALER_FOLDER, WEIGHTS_FILE, fetch_checkpoint
+from avatar_model.crop import DEFAULT_CROP
 from avatar_model.device import choose_device
-from avatar_model.images import DEFAULT_CROP
 from train.rendering.folder import RenderError, RenderFolder
 from train.rendering.frame import frame_size, framed
 

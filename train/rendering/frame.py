@@ -13,7 +13,8 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from avatar_model.images import ALPHA_FLOOR, DEFAULT_CROP, SOURCE_SIZE, to_pil
+from avatar_model.crop import DEFAULT_CROP, SOURCE_SIZE
+from avatar_model.images import ALPHA_FLOOR, to_pil
 
 CORRECTIONS = 4
 STEP = 1.8

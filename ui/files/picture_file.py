@@ -108,7 +108,7 @@ def _check(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
 
 
 def _hex_colour(value: Any) -> str:
-    """ "#rgb", "#rrggbb" or "rgb(a)(...)" as "#rrggbb" in lower case."""
+    """A colour, "#rgb", "#rrggbb" or "rgb(a)(...)", as "#rrggbb" in lower case."""
     text = value.strip().lower() if isinstance(value, str) else ""
     if re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", text):
         return "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(text))
@@ -187,10 +187,8 @@ def _svg(image: Image.Image, options: FileOptions, recipe: str | None) -> str:
     shape = f'<rect width="{side}" height="{side}"'
     if options.shape == "circle":
         shape = f'<circle cx="{side / 2:g}" cy="{side / 2:g}" r="{side / 2:g}"'
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" '
-        f'viewBox="0 0 {side} {side}">'
-    ]
+    sides = f'width="{size}" height="{size}" viewBox="0 0 {side} {side}"'
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {sides}>']
     if recipe is not None:
         lines.append(f'<metadata id="{RECIPE_KEY}">{escape(recipe)}</metadata>')
     if options.background:

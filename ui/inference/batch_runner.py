@@ -72,7 +72,6 @@ def generate_batch(
     Raises:
         Exception: whatever the pipeline raises; for want of memory, if not even one fits.
     """
-
     try:
         output = sample(
             [recipe.named_looks for recipe in recipes],

@@ -23,7 +23,8 @@ class Waiting(Protocol):
     urgent: bool
 
     @property
-    def kind(self) -> Hashable: ...
+    def kind(self) -> Hashable:
+        """Equal for what can be generated together."""
 
 
 W = TypeVar("W", bound=Waiting)

@@ -142,8 +142,7 @@ async def answer_unreadable_body(request: Request, error: Exception) -> JSONResp
 
 
 async def answer_unknown_endpoint(request: Request, error: Exception) -> JSONResponse:
-    """Gradio looks an endpoint up by its name or number, and meets an unknown one with a KeyError
-    or an error of its own.
+    """Gradio meets an unknown name or number of an endpoint with a KeyError or one of its own.
 
     A handler's errors do not come here: Gradio catches those.
     """

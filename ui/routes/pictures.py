@@ -1,5 +1,4 @@
-"""Plain addresses: ``/avatar.png?hair=12&seed=7`` is a picture, ``/avatars.zip`` several,
-``/health`` how the page is.
+"""Plain addresses: ``/avatar.png?hair=12`` is a picture, ``/avatars.zip`` several, ``/health``.
 
 The thumbnails of the page are such pictures, so the browser loads those in sight first, keeps
 them, and a page closed half-way asks for no more.

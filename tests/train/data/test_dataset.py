@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from avatar_model.attributes import ATTRIBUTES, SIZES
-from avatar_model.images import load_avatar
+from avatar_model.crop import load_avatar
 from train.data import dataset, packing
 from train.data.cartoon_set import read_cartoon_set
 from train.data.dataset import open_dataset

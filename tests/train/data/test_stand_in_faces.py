@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from avatar_model.attributes import ATTRIBUTES, NAMES, SIZES
-from avatar_model.images import load_avatar, on_white
+from avatar_model.crop import load_avatar
+from avatar_model.images import on_white
 from train.data.archive import OPTIONS_NAME
 from train.data.cartoon_set import format_csv, read_cartoon_set
 from train.data.errors import DatasetError

@@ -14,7 +14,8 @@ import pytest
 from avatar_model import AvatarPipeline
 from avatar_model.attributes import ANY, to_row
 from avatar_model.classifier import AvatarClassifier
-from avatar_model.images import on_white, recrop, resize
+from avatar_model.crop import recrop, resize
+from avatar_model.images import on_white
 from train.data.dataset import PackedSet
 from train.data.splits import HELD_OUT
 from train.evaluation.generate import generate_avatars

@@ -7,7 +7,7 @@ import pytest
 from skimage.color import lab2rgb
 
 from avatar_model.attributes import ANY, NAMES, SIZES, Vocabulary
-from avatar_model.images import load_avatar
+from avatar_model.crop import load_avatar
 from train.data.cartoon_set import read_cartoon_set
 from train.data.dataset import PackedSet
 from train.data.stand_in_faces.face import HAIR, SKIN

@@ -117,7 +117,8 @@ class Handler(BaseHTTPRequestHandler):
         halfway = hangs_up and not fault.done_first
         body = self._body(halfway)
         if halfway and body:
-            return self._hang_up()
+            self._hang_up()
+            return
         if self.command == "GET" and "/resolve/" in path:
             self.server.ranges.append(self.headers["Range"])
         refused = fault.refused if fault else None
@@ -125,7 +126,8 @@ class Handler(BaseHTTPRequestHandler):
             Request(self.command, path, self.headers, body), refused
         )
         if hangs_up and not halfway:
-            return self._hang_up()
+            self._hang_up()
+            return
         self.send_response(status)
         for name, value in {"Content-Length": len(content), **headers}.items():
             self.send_header(name, str(value))

@@ -30,13 +30,13 @@ def test_both_stages_and_what_each_was_trained_on(tmp_path):
     parameters = [
         f"{stage.network.num_parameters():,}" for stage in (pipeline.base, pipeline.upscaler)
     ]
+    inputs = "the attributes and the 16 x 16 picture"
     for row in (
         "64 x 64 pixels with a",
         "centre 360 x 360 of the 500 x 500",
         # Guidance doubles the base's 4 steps; the upscaler has none.
         f"| base | 16 x 16 | the attributes | {parameters[0]} | x0, `flow` | 8 |",
-        "| upscaler | 64 x 64 | the attributes and the 16 x 16 picture | "
-        f"{parameters[1]} | x0, `flow` | 2 |",
+        f"| upscaler | 64 x 64 | {inputs} | {parameters[1]} | x0, `flow` | 2 |",
         "| | base | upscaler |",
         "| Data | cartoonset9k.tar | cartoonset9k.tar |",
         "| Steps | 6,000 |  |",

@@ -19,7 +19,8 @@ from PIL import Image
 from avatar_model import ATTRIBUTES, AvatarPipeline, CheckpointError, Vocabulary
 from avatar_model.atomic import TEMPORARY
 from avatar_model.attributes import NAMES
-from avatar_model.images import load_avatar, on_white
+from avatar_model.crop import load_avatar
+from avatar_model.images import on_white
 from avatar_model.network import AvatarNetwork
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, two_stages
 from tests.train.processes import ROOT, begin, finish

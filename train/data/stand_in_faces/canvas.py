@@ -59,6 +59,7 @@ class Canvas:
             self.disc(end, width / 2, color)
 
     def disc(self, center: Point, radius: float, color: Color) -> None:
+        """A filled circle."""
         [(x, y)], r = _scaled([center]), radius * SCALE
         self._pen.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
@@ -75,4 +76,5 @@ def _mask(points: Sequence[Point], box: tuple[int, int, int, int]) -> Image.Imag
 
 
 def mix(a: Color, b: Color, share_of_b: float) -> Color:
+    """A colour between two others."""
     return tuple(round(x + (y - x) * share_of_b) for x, y in zip(a, b, strict=True))

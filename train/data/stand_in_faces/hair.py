@@ -60,6 +60,7 @@ _LOWER_FACE = ((0, 309), (40, 306), (62, 312), (86, 300), (130, 296), (130, 440)
 
 
 def edge_color(hair: Color) -> Color:
+    """The outline of hair of this colour."""
     return mix(hair, INK, 0.65)
 
 
