@@ -1,167 +1,181 @@
-"""What a study is: its data, its size and its budget, decided once and kept in ``plan.json``."""
+"""Which runs are made, and which of them decide each of the blog's findings.
+
+All are trained on equally many images, so they are equal as the blog counts, in epochs.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
-import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
+from math import lcm
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import numpy as np
-import torch
+from train import presets
+from train.loop.config import TrainConfig
 
-from avatar_model.checkpoint import write_atomically
-from avatar_model.device import choose_device
-from train.data.packed import PackedSet
-from train.findings.runs import BASE, all_runs, budget_unit, refuse_change
-from train.loop.run_folder import RunError
-from train.loop.trainer import Trainer
+POINTS = 5
+"""Checks of each run, evenly spaced; the last at its end."""
+DECAYS = 5
+"""Parts of a run between which the step schedule cuts the rate, as in the blog presets."""
+SAMPLER, SAMPLING_STEPS = "ddpm", 20
+"""How the blog's presets generate here. They never see pure noise in training but start from it; a
+sampler without noise of its own (DDIM, DPM-Solver++) never gets rid of that start and ends in
+speckles, ancestral sampling does. 25 of its steps were as good as the blog's 300."""
 
-MIN_VALIDATION = 32
-SHOWN_BY_TRAINER = 16
-MEASURE_SECONDS = 20.0
+BLOG = {
+    "blog-1-pixels-0-to-1": "unconditional, pixels in [0, 1]",
+    "blog-2-pixels-minus-1-to-1": "unconditional, pixels in [-1, 1]",
+    "blog-3-eighteen-integers": "attributes as 18 integers",
+    "blog-4-binary-attributes": "attributes as 217 bits",
+    "blog-5-doubled-tau": "217 bits, Tau's projections doubled",
+    "blog-6-four-heads": "217 bits, four heads",
+    "blog-7-final": "217 bits, four heads, Tau doubled",
+}
+BASE, SECOND_SEED, OURS = "blog-4", "blog-4-second-seed", "ours"
+TOO_NOISY, NOISIER, LESS_NOISY = "noise-too-high", "noise-higher", "noise-lower"
+CONSTANT, FAST = "rate-constant", "rate-constant-x4"
 
-Say = Callable[[str], None]
+FINDINGS = {
+    "1": ("blog-1", "blog-2", "kernel", "Pixels in [-1, 1] instead of [0, 1] make it learn faster"),
+    "2": ("blog-3", BASE, "kernel", "Attributes as 217 bits work better than as 18 integers"),
+    "3": (BASE, "blog-5", "hair", "Doubling Tau's projections alone does not help"),
+    "4": (BASE, "blog-6", "hair", "Four attention heads instead of one bring hair colours"),
+    "5": ("blog-6", "blog-7", "hair", "Four heads and the doubled Tau together are better still"),
+    "6": (TOO_NOISY, BASE, "clean", "With too much noise it keeps drawing noise"),
+    "7a": (CONSTANT, BASE, "kernel", "Cutting the learning rate when the loss stagnates helps"),
+    "7b": (FAST, CONSTANT, "kernel", "A learning rate that is too high hurts"),
+    "8": ("", "", "", "Lower loss does not promise better pictures"),
+    "9": ("", "", "", "Memory goes into activations, not weights"),
+}
+"""The blog's findings: the old run, the new one, and the measure that decide it, chosen before any
+run was made as the nearest to what the blog describes; and what it claims. 8 and 9 have rules of
+their own, see ``report.judge``."""
+COMPARED = [(old, new) for old, new, _, _ in FINDINGS.values() if old]
+COMPARED += [(BASE, LESS_NOISY), (BASE, NOISIER), ("blog-7", OURS)]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a study is, decided once for its folder.
+class Size(NamedTuple):
+    """How the presets are scaled down.
 
-    Attributes:
-        data: the name of the data set, without its folder.
-        rows: how many images it has.
-        size: of ``runs.SIZES``.
-        minutes: asked for per run; None if the number of images was given.
-        images: training images of each run.
-        drawn: avatars that each check draws, but the last.
-        drawn_at_end: avatars that the last check draws.
-        machine: where it ran.
-        command: how to do it again.
+    The learning rate is multiplied by ``width``: Adam's best rate grows as a network gets narrower
+    (Yang et al., arXiv 2203.03466, table 3).
     """
 
-    data: str
-    rows: int
-    size: str
-    minutes: float | None
-    images: int
-    drawn: int
-    drawn_at_end: int
-    machine: str
-    command: str
+    about: str
+    pixels: int  # what the side of the images is divided by
+    width: int  # the number of channels
+    batch: int  # the batch
+    ours: dict[str, Any]  # what our own network becomes; it costs about what blog-4's does
 
 
-def load_plan(work: Path) -> Plan | None:
-    """The plan of a folder, or None if it has none.
+SIZES = {
+    "real": Size("the presets as they are", 1, 1, 1, {}),
+    "reduced": Size(
+        "half the image side, an eighth of the channels, a quarter of the batch, and 8 times the "
+        "learning rate, as narrower networks want it higher",
+        *(2, 8, 4),
+        {"image_size": 32, "channels": (28, 56, 112)},
+    ),
+    "tiny": Size(
+        "a test of the command, far too small to say anything about the findings",
+        *(4, 16, 16),
+        {"image_size": 16, "channels": (16, 32, 64), "canvas_channels": 8},
+    ),
+}
 
-    Raises:
-        RunError: it is damaged.
-    """
-    try:
-        return Plan(**json.loads((work / "plan.json").read_text("utf-8")))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"{work / 'plan.json'} cannot be read: {error}") from error
+
+class Run(NamedTuple):
+    """One training run: what is special about it, and its config."""
+
+    about: str
+    config: TrainConfig
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is asked for attributes, and so has a right answer for each avatar."""
+        return self.config.model.tau_encoding != "none"
+
+    def same_loss(self, other: Run) -> bool:
+        """Whether its loss means what the other's means: the same question is asked."""
+        question = ("prediction", "schedule", "schedule_options", "pixel_range")
+        ours, theirs = self.config.model, other.config.model
+        same = all(getattr(ours, part) == getattr(theirs, part) for part in question)
+        return same and self.conditional == other.conditional
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that decides its result, in plain JSON types: not the folder, nor the device."""
+        return json.loads(json.dumps(self.config.to_dict() | {"run": None, "device": None}))
 
 
-def settle(asked: Plan, data: PackedSet, work: Path, device: str | None, say: Say) -> Plan:
-    """The plan that the folder has, or ``asked``, completed and written down.
+def all_runs(
+    size: str, images: int, data: str, work: Path, device: str | None = None
+) -> dict[str, Run]:
+    """Name -> run, in the order of the tables; their folders are ``work/runs/NAME``.
 
     Args:
-        asked: with 0 images to have as many as blog-4 trains in ``minutes`` on this machine, now.
-
-    Raises:
-        RunError: the folder has another plan, or cannot be written.
-        ValueError: a budget of no step, or too few unseen combinations.
+        size: of ``SIZES``.
+        images: training images of each run, a multiple of ``budget_unit(size)``.
     """
-    available = len(data.split("validation"))
-    if available < MIN_VALIDATION:
-        raise ValueError(
-            f"the validation split of {asked.data} has {available} combinations, too few to tell "
-            f"runs apart; at least {MIN_VALIDATION} are needed, 6 % of the data set"
+    found = {}
+
+    def add(name: str, about: str, config: TrainConfig, **model: Any) -> TrainConfig:
+        steps = images // config.batch_size
+        config = replace(
+            config,
+            data=data,
+            run=work / "runs" / name,
+            steps=steps,
+            lr_step_size=max(steps // DECAYS, 1),
+            warmup_steps=min(config.warmup_steps, max(steps // 10, 1)),
+            log_steps=max(steps // POINTS // 20, 1),
+            checkpoint_steps=steps // POINTS,
+            keep_checkpoints=1000,  # each is looked at when the run is finished
+            spike_factor=0.0,  # no help from the trainer for a learning rate that is too high
+            device=device,
+            model=replace(config.model, **model),
         )
-    unit = budget_unit(asked.size)
-    if asked.minutes is None and asked.images < unit:
-        raise ValueError(f"images must be at least {unit} for size {asked.size}: {asked.images}")
-    at_end = min(asked.drawn_at_end, available)
-    asked = replace(
-        asked,
-        images=asked.images // unit * unit,
-        drawn=min(asked.drawn, at_end),
-        drawn_at_end=at_end,
-    )
-    if before := load_plan(work):
-        if asked.minutes is not None:
-            asked = replace(asked, images=before.images)
-        refuse_change(f"the study in {work}", _what(before), _what(asked))
-        return before
-    if asked.minutes is not None:
-        rate = measure_rate(data, asked.size, work, asked.minutes, device)
-        count = max(int(rate * 60 * asked.minutes) // unit, 1) * unit
-        say(f"this machine trains {BASE} on {rate:.0f} images/s: {count:,} images in each run")
-        asked = replace(asked, images=count)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        write_atomically(work / "plan.json", json.dumps(asdict(asked), indent=1) + "\n")
-    except OSError as error:
-        raise RunError(f"cannot write {work}: {error.strerror or error}") from error
-    return asked
+        found[name] = Run(about, config)
+        return config
+
+    scale = SIZES[size]
+    for preset, about in BLOG.items():
+        blog = presets.load(preset)
+        model = blog.model
+        scaled = replace(
+            blog,
+            batch_size=blog.batch_size // scale.batch,
+            learning_rate=blog.learning_rate * scale.width,
+            sampler=SAMPLER,
+            num_inference_steps=SAMPLING_STEPS,
+            # Without a condition, guidance is the difference of two equal things.
+            guidance_scale=1.0 if model.tau_encoding == "none" else blog.guidance_scale,
+        )
+        add(
+            "-".join(preset.split("-")[:2]),
+            about,
+            scaled,
+            image_size=model.image_size // scale.pixels,
+            channels=tuple(c // scale.width for c in model.channels),
+            tau_width=model.tau_width // scale.width,
+        )
+    base = found[BASE].config
+    add(SECOND_SEED, "blog-4 again, another seed", replace(base, seed=1))
+    levels = (LESS_NOISY, 300, 0.002), (NOISIER, 300, 0.05), (TOO_NOISY, 500, 0.2)
+    for name, steps, beta_end in levels:
+        options = {"num_steps": steps, "beta_start": 1e-4, "beta_end": beta_end}
+        add(name, f"blog-4, T = {steps}, beta up to {beta_end}", base, schedule_options=options)
+    constant = add(CONSTANT, "blog-4, the rate never cut", replace(base, lr_schedule="constant"))
+    fast = replace(constant, learning_rate=4 * base.learning_rate)
+    add(FAST, "blog-4, 4 times the rate, never cut", fast)
+    # The same pictures for all, and those of the blog: our own crop is wider.
+    ours = {"crop": base.model.crop, **scale.ours}
+    add(OURS, "our default preset", presets.load("default"), **ours)
+    return found
 
 
-def _what(plan: Plan) -> dict[str, object]:
-    """Without where and how."""
-    return {k: v for k, v in asdict(plan).items() if k not in ("machine", "command")}
-
-
-def measure_rate(
-    data: PackedSet, size: str, work: Path, minutes: float, device: str | None
-) -> float:
-    """Training images per second of blog-4 here and now: up to 20 seconds of it."""
-    run = all_runs(size, 10**9, "", work, device)[BASE]
-    folder = work / "how-fast"
-    shutil.rmtree(folder, ignore_errors=True)
-    config = replace(
-        run.config,
-        run=folder,
-        max_minutes=min(minutes / 4, MEASURE_SECONDS / 60),
-        num_inference_steps=1,
-        checkpoint_minutes=None,
-    )
-    trainer = Trainer(config, for_trainer(data))
-    trainer.train()
-    shutil.rmtree(folder, ignore_errors=True)
-    return trainer.step * config.batch_size / max(trainer.seconds, 1e-3)
-
-
-def for_trainer(data: PackedSet) -> PackedSet:
-    """The training images and a few unseen ones: the trainer draws all it sees at every checkpoint.
-
-    The order of the training images, and so what a step sees, stays.
-    """
-    rows = data.split("train"), data.split("validation")[:SHOWN_BY_TRAINER]
-    return data.take(np.concatenate(rows))
-
-
-def machine(device: str | None) -> str:
-    """The machine in words: processor, number of cores, PyTorch."""
-    where = choose_device(device)
-    if where.type == "cuda":
-        what = torch.cuda.get_device_name(where)
-    else:
-        affinity = getattr(os, "sched_getaffinity", None)
-        cores = len(affinity(0)) if affinity else os.cpu_count()
-        threads = torch.get_num_threads()
-        what = f"{cores} CPU cores ({_processor()}, {threads} thread{'s' if threads > 1 else ''})"
-    return f"{what}, PyTorch {torch.__version__}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        return next(x.split(":", 1)[1].strip() for x in lines if x.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+def budget_unit(size: str) -> int:
+    """The number of images that a budget must be a multiple of: whole batches at every check."""
+    runs = all_runs(size, 10**6, "", Path())
+    return POINTS * lcm(*(run.config.batch_size for run in runs.values()))

@@ -1,246 +1,193 @@
-"""``findings.md`` and its pictures, from what was measured: readable in two minutes."""
+"""``findings.json``: every number of a study and what they say; tables and pictures of them."""
 
 from __future__ import annotations
 
-from collections import Counter
+import json
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, replace
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
+import jinja2
 import numpy as np
 
-from avatar_model.checkpoint import write_atomically
-from train.data.packed import PackedSet
-from train.figures.picture import FigureError
-from train.findings.evidence import MEASURES, Evidence, MissingError
-from train.findings.judge import Finding, judge_all, ours_against_theirs, seed_noise
-from train.findings.loss_finding import comparable_curves
-from train.findings.pictures import contact_sheet, loss_figure
-from train.findings.plan import Plan
-from train.findings.runs import BASE, SAMPLING_STEPS, SIZES, same_loss
-from train.findings.verdicts import CONFIRMED, NOT_CONFIRMED, UNDECIDED
+from avatar_model.atomic import write_atomically
+from train import presets
+from train.data.dataset import PackedSet
+from train.findings import compare
+from train.findings.compare import MEASURES, UNPAIRED, Difference, Evidence, MissingError
+from train.findings.figures import save_loss, save_sheet
+from train.findings.plan import BASE, COMPARED, FINDINGS, SIZES
+from train.findings.study import Plan
+from train.memory.estimate import MIB, memory_report
 
-NOTHING = "—"
-CREDIT = (
-    "The real avatars in the picture are from [Cartoon Set](https://google.github.io/cartoonset/), "
-    "© Google LLC, licensed under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), "
-    "scaled down; all runs were trained on it."
-)
+PAGE = Path(__file__).with_name("page.md")
+STAGNATION = 0.02
+"""A loss that fell by less than this share from one check to the next has stagnated."""
+QUALITY = ("hair", "face", "likeness")
+"""What pictures are judged by where a lower loss is said to promise no better ones."""
 
 
-def write_findings(out: Path, plan: Plan, evidence: Evidence, data: PackedSet) -> list[Path]:
-    """Write the page and its pictures, ``out`` with ``_sheet.png`` and ``_loss.png`` for ``.md``.
+def write_report(out: Path, plan: Plan, evidence: Evidence, data: PackedSet) -> list[Path]:
+    """Write ``out``, a .md file, and beside it .json, ``_sheet.png`` and ``_loss.png``.
 
     Args:
-        out: the page, a .md file.
-        data: where the real avatars beside the drawn ones come from.
+        data: has the real avatars.
+    """
+    # Six digits are plenty, and JSON has no NaN.
+    summary = json.loads(
+        json.dumps(summarize(plan, evidence)),
+        parse_float=lambda digits: float(f"{float(digits):.6g}"),
+        parse_constant=lambda _: None,
+    )
+    shown = {name: r["images"] for name, r in evidence.results.items() if not r["failure"]}
+    curves = {name: run for name, run in summary["runs"].items() if run.get("same_loss")}
+    pictures = {}
+    if shown:
+        real = data.images[data.split("validation")[: plan.drawn_at_end]]
+        rows = [(name, evidence.runs[name].about, images) for name, images in shown.items()]
+        pictures["sheet"] = out.with_name(f"{out.stem}_sheet.png")
+        save_sheet(pictures["sheet"], [(plan.data, "the real ones, never trained on", real), *rows])
+    if curves:
+        pictures["loss"] = out.with_name(f"{out.stem}_loss.png")
+        save_loss(pictures["loss"], curves, evidence.reference["chance"]["hair"])
+    page = to_markdown(summary, {name: path.name for name, path in pictures.items()})
+    files = {out: page, out.with_suffix(".json"): json.dumps(summary, indent=1) + "\n"}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for path, text in files.items():
+        write_atomically(path, text)
+    return [*files, *pictures.values()]
 
-    Returns:
-        the files.
+
+def to_markdown(summary: dict[str, Any], pictures: dict[str, str]) -> str:
+    """The two tables and the pictures, "sheet" and "loss" if there are any, as a page."""
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(PAGE.read_text("utf-8")).render(**summary, pictures=pictures)
+
+
+def summarize(plan: Plan, evidence: Evidence) -> dict[str, Any]:
+    """All that was found, in plain JSON types."""
+    dates = sorted({result["date"] for result in evidence.results.values()})
+    findings = []
+    for number, (*_, claim) in FINDINGS.items():
+        try:
+            verdict, why = judge(number, evidence)
+        except MissingError as error:
+            verdict, why = compare.UNDECIDED, str(error)
+        findings.append({"number": number, "claim": claim, "verdict": verdict, "decided_by": why})
+    return {
+        "study": {**asdict(plan), "networks": SIZES[plan.size].about, "dates": dates},
+        "findings": findings,
+        "runs": {name: _run(evidence, name, r) for name, r in evidence.results.items()},
+        "reference": evidence.reference,
+        "floors": _measured(MEASURES, evidence.floor),
+        "comparisons": [_comparison(evidence, *pair) for pair in COMPARED],
+        "loss_against_quality": compare_losses(evidence),
+        "memory": memory_of_blog_7(),
+    }
+
+
+def judge(number: str, evidence: Evidence) -> tuple[str, str]:
+    """The verdict on a finding, and the number that it is decided by, in a few words.
 
     Raises:
-        FigureError: a file cannot be written.
+        MissingError: a run that it needs is not finished.
     """
-    pictures = {}
-    finished = {name: r for name, r in evidence.results.items() if r.finished}
-    if finished:
-        pictures["sheet"] = out.with_name(f"{out.stem}_sheet.png")
-        real = data.images[data.split("validation")[: plan.drawn_at_end]]
-        rows = [(name, evidence.runs[name].about, r.drawn) for name, r in finished.items()]
-        contact_sheet(pictures["sheet"], real, rows)
-    if curves := comparable_curves(evidence):
-        pictures["loss"] = out.with_name(f"{out.stem}_loss.png")
-        images = {
-            name: [point.step * evidence.runs[name].config.batch_size for point in r.points]
-            for name, r in finished.items()
+    if number == "9":
+        memory = memory_of_blog_7()
+        most = memory["activations_mib"] > memory["total_mib"] / 2
+        numbers = "weights {weights_mib:,.0f} MiB, activations {activations_mib:,.0f} MiB"
+        return compare.CONFIRMED if most else compare.NOT_CONFIRMED, numbers.format(**memory)
+    if number == "8":
+        loss = compare_losses(evidence)
+        count, sure = len(loss["within"] + loss["across"]), len(loss["instances"])
+        if not loss["across"]:
+            raise MissingError("fewer than two runs with comparable losses have been made")
+        cases = f"{sure or 'no'} sure case{'s' * (sure > 1)} of lower loss and worse pictures"
+        return loss["verdict"], f"{cases} in {count} comparisons"
+    old, new, measure, _ = FINDINGS[number]
+    difference = evidence.difference(old, new, measure)
+    if number == "7a":  # cut "when the loss stagnates"
+        before, last = evidence.finished(old)["loss"][-2:]
+        fall = compare.known_mean(before - last) / compare.known_mean(before)
+        if fall >= STAGNATION:
+            why = f"the loss never stagnated: it still fell by {100 * fall:.0f} % at the end"
+            return compare.UNDECIDED, why
+    helps = number != "3"  # which says that something does not
+    return difference.verdict(helps), in_words(difference, measure)
+
+
+def in_words(difference: Difference, measure: str) -> str:
+    """A difference with its interval and the floor, in a few words."""
+    title, _, _, unit = MEASURES[measure]
+    factor, digits = (1, 2) if unit == "dB" else (100, 0)
+    d = difference
+    value, low, high = (f"{factor * x:+.{digits}f}" for x in (d.value, d.low, d.high))
+    learned = "" if d.learned else "neither run has learned enough; "
+    seeds = f"{factor * d.floor:.{digits}f}"
+    return f"{learned}{title}: {value} {unit} ({low} to {high}; seeds {seeds})"
+
+
+@cache
+def memory_of_blog_7() -> dict[str, float]:
+    """In its real size, counted, without a data set."""
+    report = memory_report(replace(presets.load("blog-7-final"), data=""))
+    parts = ("weights", "activations", "total")
+    mib = {f"{part}_mib": getattr(report, part) / MIB for part in parts}
+    return {"parameters": report.parameters, "batch_size": report.part_size, **mib}
+
+
+def compare_losses(evidence: Evidence) -> dict[str, Any]:
+    """Of the finished runs whose losses mean the same as blog-4's."""
+    runs = {}
+    for name, result in evidence.results.items():
+        if not result["failure"] and evidence.runs[name].same_loss(evidence.runs[BASE]):
+            runs[name] = {key: result[key] for key in ("loss", *QUALITY)}
+    return compare.loss_against_quality(runs)
+
+
+def _run(evidence: Evidence, name: str, result: dict[str, Any]) -> dict[str, Any]:
+    """What a run was measured to be, at its end and at each check."""
+    run, points = evidence.runs[name], result["points"]
+    known = {"about": run.about, "parameters": result["parameters"], "failure": result["failure"]}
+    if result["failure"]:
+        return known
+    measures = MEASURES if run.conditional else UNPAIRED
+    estimates = _measured(measures, partial(evidence.estimate, name))
+    shown = ["loss", *(m for m in measures if m != "kernel")]
+    always = ~np.isnan(result["loss"]).any(axis=0)  # the images looked at at every check
+    checks = [
+        {
+            "images": point["step"] * run.config.batch_size,
+            "train_loss": point["train_loss"],
+            **{m: compare.known_mean(result[m][i, always]) for m in shown},
         }
-        chance = evidence.reference.chance["hair"]
-        loss_figure(pictures["loss"], curves, images, "hair", "likeness", chance)
-    text = to_markdown(plan, evidence, judge_all(evidence), pictures)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out, text)
-    except OSError as error:
-        raise FigureError(f"cannot write {out}: {error.strerror or error}") from error
-    return [out, *pictures.values()]
-
-
-def to_markdown(
-    plan: Plan, evidence: Evidence, findings: list[Finding], pictures: dict[str, Path]
-) -> str:
-    """The whole page.
-
-    Args:
-        pictures: "sheet" and "loss", if they were drawn; they lie beside the page.
-    """
-    parts = ["# The blog's findings, checked", _what_was_done(plan, evidence), _size(plan)]
-    parts += [
-        _summary(findings),
-        _table(
-            ("", "the blog says", "here", "decided by"),
-            [(f.number, f.claim, f"**{f.verdict}**", f.decided_by) for f in findings],
-        ),
-        "In brackets: the 95 % interval, and how far two seeds of the same run are apart.",
+        for i, point in enumerate(points)
     ]
-    if "sheet" in pictures:
-        parts += [
-            "## What each run draws",
-            f"![The same people drawn by every run, below the real]({pictures['sheet'].name})",
-            "A row is a run, a column a combination of attributes that none of them was trained "
-            "on. Unconditional runs draw whom they like.",
-        ]
-    parts += ["## All numbers", _numbers(evidence), _legend(evidence)]
-    parts.append("## Finding by finding")
-    parts += [f"**{f.number}. {f.claim}: {f.verdict}.** {f.text}" for f in findings]
-    if "loss" in pictures:
-        parts += [
-            f"![Loss and quality over time, and one against the other]({pictures['loss'].name})",
-            "The runs whose losses mean the same, with a mark at each check; on the lower right "
-            "the large mark is the end of a run. If a lower loss meant better pictures, all paths "
-            "there would lie on one rising curve.",
-        ]
-    if ours := ours_against_theirs(evidence):
-        parts += ["## And ours", f"On the same number of images: {ours}"]
-    parts += ["## How a verdict is made", _rules()]
-    if seeds := seed_noise(evidence):
-        parts.append(seeds)
-    parts += ["## What this cannot tell", _limits(plan), "## Again", _again(plan, evidence)]
-    if not plan.data.startswith("drawn:"):
-        parts.append(CREDIT)
-    return "\n\n".join(parts) + "\n"
+    return {
+        **known,
+        "same_loss": run.same_loss(evidence.runs[BASE]),
+        **{key: points[-1][key] for key in ("seconds", "train_loss")},
+        "loss": result["loss"][-1].mean(),
+        "kernel_distance": result["kernel"],
+        "measures": {m: {"value": x[0], "interval": x[1:]} for m, x in estimates.items()},
+        "checks": checks,
+    }
 
 
-def _what_was_done(plan: Plan, evidence: Evidence) -> str:
-    minutes = [r.last.seconds / 60 for r in evidence.results.values() if r.finished] or [0.0]
-    epochs = plan.images / max(plan.rows * 0.88, 1)
-    return (
-        f"{len(evidence.results)} training runs that differ in one thing each, all on "
-        f"{plan.images:,} images of {plan.data} ({epochs:.1f} epochs; {min(minutes):.1f} to "
-        f"{max(minutes):.1f} minutes). Each then drew {evidence.reference.images} combinations of "
-        "attributes that it was not trained on. The 18 attributes determine a Cartoon Set image, "
-        "so every avatar has one right answer to be compared with."
-    )
+def _comparison(evidence: Evidence, old: str, new: str) -> dict[str, Any]:
+    both = evidence.runs[old].conditional and evidence.runs[new].conditional
+    found = _measured(MEASURES if both else UNPAIRED, partial(evidence.difference, old, new))
+    measures = {m: {**asdict(d), "verdict": d.verdict()} for m, d in found.items()}
+    return {"old": old, "new": new, "measures": measures}
 
 
-def _size(plan: Plan) -> str:
-    if plan.size == "real":
-        return "The networks are the presets in their real size."
-    return (
-        f"**The networks are not the blog's but small ones** (size `{plan.size}`): "
-        f"{SIZES[plan.size].about}. What stays: the noise schedule, Adam with a step decay, "
-        "condition dropout 0.2 and guidance 2.0. On a GPU the same command takes the real sizes."
-    )
-
-
-def _summary(findings: list[Finding]) -> str:
-    found = Counter(finding.verdict for finding in findings)
-    counts = [f"{found[v]} {v}" for v in (CONFIRMED, NOT_CONFIRMED, UNDECIDED) if found[v]]
-    return f"Of {len(findings)} statements: {', '.join(counts)}."
-
-
-def _numbers(evidence: Evidence) -> str:
-    heads = (
-        *("run", "training loss", "validation loss", "hair colour", "face colour", "PSNR (dB)"),
-        *("likeness (dB)", "KD-shape", "free of noise", "seconds"),
-    )
-    rows = [_row(evidence, name) for name in evidence.results]
-    r = evidence.reference
-    chance = [f"{100 * r.chance[m]:.0f} %" for m in ("hair", "face")]
-    noise, real = (_optional(x) for x in (r.noise_kernel, r.real_kernel))
-    psnr, mean_psnr = f"{r.noise_psnr:.2f}", f"{r.mean_image_psnr:.2f}"
-    rows += [
-        ("*noise, or guessing*", *[NOTHING] * 2, *chance, psnr, "0", noise, "0 %", NOTHING),
-        ("*always the mean image*", *[NOTHING] * 4, mean_psnr, "0", *[NOTHING] * 3),
-        ("*other real avatars*", *[NOTHING] * 6, real, "100 %", NOTHING),
-    ]
-    return _table(heads, rows)
-
-
-def _row(evidence: Evidence, name: str) -> tuple[str, ...]:
-    run, result = evidence.runs[name], evidence.results[name]
-    about = f"{name}: {run.about}"
-    if not result.finished:
-        return (about, "stopped early", *[NOTHING] * 8)
-    last = result.last
-    mark = "" if same_loss(run, evidence.runs[BASE]) else " *"
-    if run.config.model.tau_encoding == "none":
-        paired = [NOTHING] * 4
-    else:
-        paired = [_share(evidence, name, measure) for measure in ("hair", "face")]
-        paired += [f"{last.mean('psnr'):.2f}", f"{last.mean('psnr') - last.mean('other'):+.2f}"]
-    return (
-        about,
-        *(f"{loss:.4f}{mark}" for loss in (last.train_loss, last.mean("loss"))),
-        *paired,
-        _optional(result.kernel and result.kernel["value"]),
-        f"{100 * np.mean(evidence.per_image(last, 'clean')):.0f} %",
-        f"{last.seconds:.0f}",
-    )
-
-
-def _share(evidence: Evidence, name: str, measure: str) -> str:
-    try:
-        value, low, high = evidence.estimate(name, measure)
-    except MissingError:
-        return NOTHING
-    return f"{100 * value:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
-
-
-def _optional(x: float | None) -> str:
-    return NOTHING if x is None else f"{x:.2f}"
-
-
-def _legend(evidence: Evidence) -> str:
-    r = evidence.reference
-    return (
-        "Losses with a * are of another target, noise or pixel range: compare them with nothing. "
-        "Hair and face colour: how many avatars have the colour that was asked for, read from the "
-        f"pixels where the real picture shows it ({r.readable['hair']} and {r.readable['face']} of "
-        f"{r.images} do). PSNR: against the right picture, on white. Likeness: how much nearer (in "
-        "PSNR) an avatar is to the right person than to another one; 0 for a model that does not "
-        "listen. KD-shape: kernel distance of edges and colours between all drawn and all real "
-        "avatars, lower is better; it is no FID. Nearness: the same, from pure noise (0 %) to real "
-        "avatars (100 %). Free of noise: how far pixels are from the median of their neighbours, "
-        "from pure noise (0 %) to real avatars (100 %)."
-    )
-
-
-def _rules() -> str:
-    worth = ", ".join(f"{m.title} {m.show_gain(m.worth, '')}" for m in MEASURES.values())
-    return (
-        "A finding is decided by the number that is nearest to what the blog describes. "
-        "*Confirmed*: the gain is beyond its 95 % interval (bootstrap over the same images; for "
-        "KD-shape, jackknife) and beyond what two seeds of the same run differ by. *Not "
-        "confirmed*: even at the upper end of the interval, and even with a seed's luck, there is "
-        "no gain worth having. *Not decided at this budget*: all else, and whenever neither run "
-        "has learned what the number sees. Finding 3 says that something does not help, so there "
-        "the rule is turned around. Finding 8 takes one pair of models of which the one with the "
-        f"lower loss draws worse, beyond chance (5 %, Bonferroni). Worth having: {worth}."
-    )
-
-
-def _limits(plan: Plan) -> str:
-    return "\n".join(
-        [
-            "- The blog trained 18 to 39 epochs, perhaps of 100,000 images; here a run saw "
-            f"{plan.images:,}. What shows late there cannot show here.",
-            "- One pair of seeds is a rough idea of what a seed does.",
-            "- The blog does not tell its learning rate, its decay or its number of blocks: these "
-            "are its ideas in our network.",
-            f"- Drawn in {SAMPLING_STEPS} steps of the blog's sampler instead of 300.",
-            f"- All numbers come from the validation split. Looking at {BASE} on it settled the "
-            "reduced size.",
-        ]
-    )
-
-
-def _again(plan: Plan, evidence: Evidence) -> str:
-    dates = sorted({r.date for r in evidence.results.values()}) or ["no run yet"]
-    when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
-    return (
-        f"```sh\n{plan.command}\n```\n\nMade on {plan.machine}; {when}. Stopped and started again, "
-        "the command goes on where it was; with `--report-only` it writes this page anew."
-    )
-
-
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [heads, tuple("---" for _ in heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def _measured(measures: Iterable[str], find: Callable[[str], Any]) -> dict[str, Any]:
+    """What ``find`` finds of each measure, without those that are missing."""
+    found = {}
+    for measure in measures:
+        with suppress(MissingError):
+            found[measure] = find(measure)
+    return found

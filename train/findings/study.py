@@ -4,168 +4,251 @@ work/
     plan.json           what was asked for, and the budget that came of it
     reference.json      what the numbers are to be seen against
     runs/NAME/          a run folder of the trainer
-    results/NAME.json   what was measured, and NAME.npy, the avatars that were drawn
+    results/NAME.json   what was measured, and NAME.npz, of every image
 """
 
 from __future__ import annotations
 
-import csv
 import datetime
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 
 from avatar_model import AvatarPipeline
-from avatar_model.checkpoint import write_atomically
+from avatar_model.atomic import moved_into_place, write_atomically
 from avatar_model.network import AvatarNetwork
-from train.data.packed import PackedSet
-from train.findings.measures import Measures, Reference, draw, validation_loss
-from train.findings.plan import Plan, Say, for_trainer
-from train.findings.results import Point, Result, load_result, save_result
-from train.findings.runs import POINTS, Run, all_runs, refuse_change
+from train.data.dataset import PackedSet
+from train.evaluation.generate import generate_avatars
+from train.findings.compare import Evidence, known_mean
+from train.findings.measures import PER_IMAGE, GroundTruth, validation_loss
+from train.findings.plan import BASE, POINTS, Run, all_runs, budget_unit
+from train.loop.checkpoints import STATE_FILE
 from train.loop.loss_guard import DivergedError
-from train.loop.run_folder import RunError, RunFolder
-from train.loop.trainer import STATE_FILE, Trainer
+from train.loop.run_folder import RunError, RunFolder, differences
+from train.loop.trainer import Trainer
+
+MIN_VALIDATION = 32
+SHOWN_BY_TRAINER = 16
+RATE_SECONDS = 20.0
 
 
-class StoppedError(Exception):
-    """Ctrl+C during training; the run was saved."""
+@dataclass(frozen=True)
+class Plan:
+    """What a study is, decided once for its folder."""
+
+    data: str  # the name of the data set, without its folder
+    rows: int  # how many images it has
+    size: str  # of plan.SIZES
+    minutes: float | None  # asked for per run; None if the number of images was given
+    images: int  # training images of each run
+    drawn: int  # avatars that each check generates, but the last
+    drawn_at_end: int  # avatars that the last check generates
+    machine: str  # where it ran
+    command: str  # how to do it again
 
 
-def load_results(plan: Plan, runs: dict[str, Run], work: Path) -> dict[str, Result]:
-    """Of the runs that have one.
+def load_plan(work: Path, data: str) -> Plan | None:
+    """The plan of the folder, if any; RunError if it cannot be read, or is for other ``data``."""
+    if not (work / "plan.json").exists():
+        return None
+    plan = _read(work / "plan.json", Plan)
+    refuse_change(f"the study in {work}", {"data": plan.data}, {"data": data})
+    return plan
+
+
+def settle(
+    asked: Plan, before: Plan | None, data: PackedSet, work: Path, device: str | None
+) -> Plan:
+    """The plan ``before`` that the folder has, or ``asked``, completed and written down.
+
+    In ``minutes``, it gets as many images as blog-4 trains in them on this machine, now.
 
     Raises:
-        RunError: a result is damaged, or of a run with other settings.
+        RunError: the folder has another plan.
+        ValueError: a budget of no step, or too few unseen combinations.
     """
-    found = {}
-    for name, run in runs.items():
-        if result := load_result(work / "results", name):
-            path = work / "results" / f"{name}.json"
-            refuse_change(str(path), result.settings, settings(run, plan))
-            found[name] = result
-    return found
+    unseen, unit, images = len(data.split("validation")), budget_unit(asked.size), asked.images
+    if unseen < MIN_VALIDATION:
+        raise ValueError(
+            f"the validation split of {asked.data} has {unseen} combinations, too few to tell "
+            f"runs apart; at least {MIN_VALIDATION} are needed, 6 % of the data set"
+        )
+    if asked.minutes is None and images < unit:
+        raise ValueError(f"images must be at least {unit} for size {asked.size}: {images}")
+    if asked.minutes is not None and before:
+        images = before.images
+    elif asked.minutes is not None:
+        rate = measure_rate(asked, data, device)
+        images = max(int(rate * 60 * asked.minutes) // unit, 1) * unit
+        print(f"this machine trains {BASE} on {rate:.0f} images/s: {images:,} images in each run")
+    images, at_end = images // unit * unit, min(asked.drawn_at_end, unseen)
+    plan = replace(asked, images=images, drawn=min(asked.drawn, at_end), drawn_at_end=at_end)
+    if before:
+        now = replace(plan, machine=before.machine, command=before.command)
+        refuse_change(f"the study in {work}", asdict(before), asdict(now))
+        return before
+    work.mkdir(parents=True, exist_ok=True)
+    write_atomically(work / "plan.json", json.dumps(asdict(plan), indent=1) + "\n")
+    return plan
 
 
-def study(
-    plan: Plan, data: PackedSet, work: Path, names: Sequence[str], device: str | None, say: Say
+def measure_rate(asked: Plan, data: PackedSet, device: str | None) -> float:
+    """Training images per second of blog-4 here and now: up to 20 seconds of it."""
+    with TemporaryDirectory() as folder:
+        config = replace(
+            all_runs(asked.size, 10**9, "", Path(folder), device)[BASE].config,
+            max_minutes=min((asked.minutes or 1) / 4, RATE_SECONDS / 60),
+            num_inference_steps=1,
+            checkpoint_minutes=None,
+        )
+        trainer = Trainer(config, _for_trainer(data))
+        trainer.train()
+    return trainer.state.step * config.batch_size / max(trainer.state.seconds, 1e-3)
+
+
+def make_runs(
+    plan: Plan, runs: dict[str, Run], data: PackedSet, work: Path, names: Iterable[str]
 ) -> None:
     """Make and measure the runs called ``names`` that have no result yet.
 
     Raises:
-        RunError: a folder holds something else, or cannot be written.
-        StoppedError: Ctrl+C while training.
+        RunError: a folder holds something else.
+        KeyboardInterrupt: Ctrl+C, while it trains too.
     """
-    runs = all_runs(plan.size, plan.images, plan.data, work, device)
-    done = load_results(plan, runs, work)
+    done = load_results(runs, work)
     missing = [name for name in names if name not in done]
     if not missing:
         return
-    say("learning from the training images where hair and faces are, and their colours")
-    measures = Measures(data, plan.drawn_at_end)
-    write_atomically(work / "reference.json", json.dumps(measures.reference().to_dict()) + "\n")
-    shown = for_trainer(data)
+    print("learning from the training images where hair and faces are, and their colours")
+    truth, for_trainer = GroundTruth(data, plan.drawn_at_end), _for_trainer(data)
+    write_atomically(work / "reference.json", json.dumps(truth.reference()) + "\n")
     for i, name in enumerate(missing):
         run = runs[name]
-        say(f"\nrun {i + 1} of {len(missing)}: {name} ({run.about})")
-        failure = _train(run, shown)
+        print(f"\nrun {i + 1} of {len(missing)}: {name} ({run.about})")
+        failure = _train(run, for_trainer)
         started = time.monotonic()
-        result = _measure(run, plan, measures, failure)
-        save_result(work / "results", name, result)
+        result = measure(run, plan.drawn, truth, failure)
+        save_result(work / "results" / f"{name}.json", result)
         for state in run.config.run.glob(f"checkpoints/*/{STATE_FILE}"):
             state.unlink()  # large, and only there to resume the run, which is finished
-        say(f"{_line(result)}; measured in {time.monotonic() - started:.0f} s")
+        means = ", ".join(f"{key} {known_mean(result[key][-1]):.4g}" for key in PER_IMAGE)
+        why = f"stopped early: {failure}" if failure else means
+        print(f"{why}; measured in {time.monotonic() - started:.0f} s")
 
 
-def load_reference(work: Path) -> Reference:
-    """What ``study`` found out about the data set.
+def load_evidence(runs: dict[str, Run], work: Path) -> Evidence:
+    """All that was ever measured in the folder; RunError if it is damaged, or of other settings."""
+    return Evidence(runs, load_results(runs, work), _read(work / "reference.json"))
 
-    Raises:
-        RunError: there is no such file, or it is damaged.
-    """
+
+def load_results(runs: dict[str, Run], work: Path) -> dict[str, dict[str, Any]]:
+    """Those there are, as ``measure`` returned them; RunError as of ``load_evidence``."""
+    found = {}
+    for name, run in runs.items():
+        path = work / "results" / f"{name}.json"
+        if path.exists():
+            found[name] = _read(path)
+            refuse_change(str(path), found[name]["settings"], run.settings)
+            found[name] |= np.load(path.with_suffix(".npz"))
+    return found
+
+
+def save_result(path: Path, result: dict[str, Any]) -> None:
+    """Write the arrays, then ``path``, a .json file with the rest, which makes the result count."""
+    arrays: dict[str, Any] = {k: v for k, v in result.items() if isinstance(v, np.ndarray)}
+    rest = {key: value for key, value in result.items() if key not in arrays}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with moved_into_place(path.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+    write_atomically(path, json.dumps(rest) + "\n")
+
+
+def refuse_change(what: str, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """RunError for the first setting of ``before``, which ``what`` was made with, that differs."""
+    for name, old, new in differences(before, now):
+        raise RunError(
+            f"{what} was made with {name.split('.')[-1]} = {old!r}, not {new!r}; choose another "
+            "--work folder, or the old value to continue"
+        )
+
+
+def _read(path: Path, kind: Callable[..., Any] = dict) -> Any:
     try:
-        return Reference(**json.loads((work / "reference.json").read_text("utf-8")))
+        return kind(**json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"{work / 'reference.json'} cannot be read: {error}") from error
+        raise RunError(f"{path} is damaged ({error}); delete it to measure again") from error
 
 
-def settings(run: Run, plan: Plan) -> dict[str, Any]:
-    """Everything that decides the result of a run, in plain JSON types."""
-    looks = {"drawn": plan.drawn, "drawn_at_end": plan.drawn_at_end, "points": POINTS}
-    return {**_what(run.config.to_dict()), **looks}
+def _for_trainer(data: PackedSet) -> PackedSet:
+    """The training images, in their order, and a few unseen ones to show at every checkpoint."""
+    rows = data.split("train"), data.split("validation")[:SHOWN_BY_TRAINER]
+    return data.take(np.concatenate(rows))
 
 
 def _train(run: Run, data: PackedSet) -> str | None:
     """Train to the end unless that is done; why it failed, if it did."""
-    config = run.config
-    folder = RunFolder(config.run)
+    config, folder = run.config, RunFolder(run.config.run)
     if folder.checkpoints():
-        before = json.loads((config.run / "config.json").read_text("utf-8"))
-        refuse_change(str(config.run), _what(before), _what(config.to_dict()))
-        if folder.checkpoints()[-1] == _checkpoint(run, config.steps):
+        before = _read(config.run / "config.json") | {"run": None, "device": None}
+        refuse_change(str(config.run), before, run.settings)
+        if folder.newest_step() == config.steps:
             return None
     trainer = Trainer(config, data)
     try:
         trainer.train()
     except DivergedError as error:
         return str(error)
-    if trainer.step < config.steps:
-        raise StoppedError
+    if trainer.state.step < config.steps:
+        raise KeyboardInterrupt  # which the trainer took as a wish to save and stop
     return None
 
 
-def _what(config: dict[str, Any]) -> dict[str, Any]:
-    """A config without where it is run, in plain JSON types."""
-    return json.loads(json.dumps({k: v for k, v in config.items() if k not in ("run", "device")}))
+def measure(run: Run, drawn: int, truth: GroundTruth, failure: str | None) -> dict[str, Any]:
+    """Look at every checkpoint of a run, at ``drawn`` avatars of each but the last.
 
-
-def _checkpoint(run: Run, step: int) -> Path:
-    return RunFolder(run.config.run).checkpoints_path / f"step-{step:08d}"
-
-
-def _measure(run: Run, plan: Plan, measures: Measures, failure: str | None) -> Result:
-    """Look at every checkpoint of a run."""
-    steps, truth = run.config.steps, measures.truth
-    log = _read_log(run.config.run / "log.csv")
-    points: list[Point] = []
-    drawn, kernel, previous = truth.images[:0], None, 0
-    for step in range(steps // POINTS, steps + 1, steps // POINTS):
-        folder = _checkpoint(run, step)
+    Returns:
+        arrays: ``images``, of the last check, uint8 premultiplied RGBA [N, H, W, 4]; ``loss``, of
+        the validation, and the measures of ``GroundTruth.per_image``, float64 [POINTS, N], NaN
+        where an avatar was not generated or cannot be judged. For JSON: ``settings``, all that
+        decided it; ``parameters``, how many the network has; ``points``, the checks, each with
+        ``step``, the ``seconds`` spent in training so far, and ``train_loss``, the mean since the
+        last check; ``kernel``, KD-shape of the last check, None for too few images; ``failure``,
+        why it stopped early, or None; ``date`` of the measurement, YYYY-MM-DD.
+    """
+    config, people, points = run.config, truth.people, []
+    images, every = people.images[:0], config.steps // POINTS
+    arrays = {key: np.full((POINTS, len(people)), np.nan) for key in PER_IMAGE}
+    for i in range(POINTS):
+        step, count = (i + 1) * every, len(people) if i == POINTS - 1 else drawn
+        folder = RunFolder(config.run).checkpoints_path / f"step-{step:08d}"
         if failure and not folder.exists():
             break
-        pipeline = AvatarPipeline.from_pretrained(folder, device=run.config.device)
-        count = plan.drawn_at_end if step == steps else plan.drawn
-        drawn = draw(pipeline, truth, count)
-        per_image = {"loss": validation_loss(pipeline, truth, count), **measures.per_image(drawn)}
-        since = [row for row in log if previous < row["step"] <= step]
-        train_loss = float(np.mean([row["loss"] for row in since])) if since else float("nan")
-        points.append(Point(step, pipeline.training["seconds"], train_loss, per_image))
-        previous = step
-    if points and points[-1].step == steps:
-        kernel = measures.compare(drawn)
+        pipeline = AvatarPipeline.from_pretrained(folder, device=config.device)
+        # Image i has the same noise in every run; all else is the checkpoint's own.
+        images, _ = generate_avatars(pipeline, people.attributes[:count])
+        measured = truth.per_image(images) | {"loss": validation_loss(pipeline, people, count)}
+        for key, values in measured.items():
+            arrays[key][i, :count] = values
+        log = np.atleast_1d(np.genfromtxt(config.run / "log.csv", delimiter=",", names=True))
+        since = (log["step"] > step - every) & (log["step"] <= step)
+        train_loss, seconds = log["loss"][since].mean(), pipeline.training["seconds"]
+        points.append({"step": step, "seconds": seconds, "train_loss": train_loss})
     with torch.device("meta"):
-        parameters = AvatarNetwork(run.config.model).num_parameters()
-    today = datetime.date.today().isoformat()
-    return Result(settings(run, plan), parameters, points, kernel, failure, today, drawn)
-
-
-def _read_log(path: Path) -> list[dict[str, float]]:
-    if not path.exists():  # of a run that diverged at once
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{k: float(row[k]) for k in ("step", "loss")} for row in csv.DictReader(file)]
-
-
-def _line(result: Result) -> str:
-    if not result.finished:
-        return f"stopped early: {result.failure}"
-    last = result.last
-    return (
-        f"loss {last.mean('loss'):.4f}, PSNR {last.mean('psnr'):.2f} dB, hair colour "
-        f"{last.mean('hair'):.0%}, face colour {last.mean('face'):.0%}, {last.seconds:.0f} s"
-    )
+        parameters = AvatarNetwork(config.model).num_parameters()
+    return {
+        "settings": run.settings,
+        "parameters": parameters,
+        "points": points,
+        "kernel": truth.kernel_distance(images) if len(points) == POINTS else None,
+        "failure": failure,
+        "date": datetime.date.today().isoformat(),
+        "images": images,
+        **arrays,
+    }

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from avatar_model.atomic import write_atomically
+from avatar_model.atomic import TEMPORARY, write_atomically
 from avatar_model.errors import AvatarError
 
 DEFINES_RUN = frozenset({"data", "batch_size", "seed", "optimizer", "model", "base"})
@@ -60,6 +60,9 @@ class RunFolder:
             self.checkpoints_path.mkdir(parents=True, exist_ok=True)
             for left_over in self.checkpoints_path.glob("*.tmp"):  # of a start that was killed
                 shutil.rmtree(left_over)
+            for folder in (self.path, self.path / "samples"):
+                for left_over in folder.glob(f"{TEMPORARY}*"):
+                    left_over.unlink()
             if self.checkpoints():
                 self._refuse_other_run(config)
             write_atomically(self.path / "config.json", json.dumps(config, indent=1) + "\n")

@@ -1,0 +1,277 @@
+"""When is one run better than another?
+
+A difference between two runs has three enemies: too few images were looked at (the interval), the
+runs would have come out otherwise with another seed (the floor), and it may be too small to matter
+(what is worth having). A verdict needs all three settled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import binomtest, spearmanr, ttest_1samp
+
+from avatar_model.errors import AvatarError
+from train.evaluation.intervals import mean_interval
+from train.findings.measures import COLOURS
+from train.findings.plan import BASE, SECOND_SEED, Run
+
+CONFIRMED = "confirmed"
+NOT_CONFIRMED = "not confirmed"
+UNDECIDED = "not decided at this budget"
+
+FLOOR_POINTS = 3
+"""Checks, the last ones, over which the two seeds are compared. One pair of runs may agree by luck
+at its end; that it agrees three times is less likely."""
+PSEUDO_GAINS, PSEUDO_ANSWERS = (1.0, -1.0), (0.0, 1.0)
+"""Added to gains or shares of right or wrong answers before resampling: twenty equal answers of
+twenty resample to nothing else; one imagined gain and one imagined loss give the interval the width
+it should have (Agresti & Min 2005 do so for paired proportions)."""
+
+LEVEL = 0.05
+"""For a lower loss with worse pictures to be beyond chance, over all comparisons together."""
+TOGETHER = 0.7
+"""A rank correlation whose whole interval lies above this counts as "they go together"."""
+MIN_RUNS = 5
+RESAMPLES = 1000
+
+Estimate = tuple[float, float, float]
+"""A value and its 95 % interval: value, low, high."""
+
+
+class Measure(NamedTuple):
+    """What a finding can be judged by.
+
+    Below ``least`` in both of two runs, their difference means nothing: both generate noise. It was
+    chosen by eye; None is a gain worth having above guessing.
+    """
+
+    title: str
+    worth: float  # the smallest gain worth having
+    least: float | None
+    unit: str = "points"  # in which it is shown: dB, or hundredths
+
+
+MEASURES = {
+    "hair": Measure("hair colour right", 0.10, None),
+    "face": Measure("face colour right", 0.10, None),
+    "psnr": Measure("PSNR", 0.5, 10.0, "dB"),
+    "likeness": Measure("likeness", 0.25, 0.25, "dB"),
+    "clean": Measure("free of noise", 0.10, 0.8),
+    "kernel": Measure("nearness to real avatars", 0.10, 0.5),
+}
+"""``clean`` and ``kernel`` are put on a scale from 0, pure noise, to 1, real images."""
+UNPAIRED = ("clean", "kernel")
+"""What needs no right answer for each avatar."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better the new run is than the old one, in the units of one measure."""
+
+    value: float  # the mean over the images, positive if the new run is better
+    low: float  # its 95 % interval
+    high: float
+    floor: float  # how far two runs that differ in nothing but their seed were apart
+    worth: float  # the smallest gain worth having
+    learned: bool = True  # if both generate noise, that they are equally bad says nothing
+
+    def verdict(self, helps: bool = True) -> str:
+        """On "the new run is better"; without ``helps`` on "it is not", the mirror image.
+
+        Confirmed: a gain beyond interval and floor. Not confirmed: even at the upper end of the
+        interval, and even with a seed's luck, there is no gain worth having; that includes every
+        loss beyond interval and floor, and a sure gain that is too small to matter.
+        """
+        if not self.learned:
+            return UNDECIDED
+        if self.high < self.worth and self.value + self.floor < self.worth:
+            return NOT_CONFIRMED if helps else CONFIRMED
+        if self.low > 0 and self.value > self.floor:
+            return CONFIRMED if helps else NOT_CONFIRMED
+        return UNDECIDED
+
+
+class MissingError(AvatarError):
+    """Runs that a finding needs and that are not finished, or that could not be measured."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The runs of a study, what ``measure`` found of some, and what that is to be seen against."""
+
+    runs: dict[str, Run]
+    results: dict[str, dict[str, Any]]
+    reference: dict[str, Any]
+
+    def finished(self, name: str) -> dict[str, Any]:
+        """The result of a run; MissingError if it is not finished."""
+        if name not in self.results:
+            raise MissingError(f"the run {name} has not been made")
+        if failure := self.results[name]["failure"]:
+            raise MissingError(f"the run {name} stopped early: {failure}")
+        return self.results[name]
+
+    def estimate(self, name: str, measure: str) -> Estimate:
+        """The measure of a run at its end; MissingError if there is none."""
+        result = self.finished(name)
+        if measure == "kernel":
+            noise, kernel = self.reference["noise_kernel"], result["kernel"]
+            if kernel is None or noise is None:
+                raise MissingError("there are too few images for KD-shape")
+            low, high = kernel["interval"]
+            return 1 - kernel["value"] / noise, 1 - high / noise, 1 - low / noise
+        values = known(result[measure][-1])
+        if not len(values):
+            raise MissingError(f"no image shows what {MEASURES[measure].title!r} is about")
+        return _estimate(values, PSEUDO_ANSWERS if measure in COLOURS else ())
+
+    def difference(self, old: str, new: str, measure: str) -> Difference:
+        """How much better ``new`` is than ``old`` at the end; MissingError for want of a run."""
+        m, estimates = MEASURES[measure], [self.estimate(name, measure) for name in (old, new)]
+        if measure == "kernel":
+            # Not paired: the shapes of two crowds are compared, and an unconditional model
+            # generates whom it likes.
+            found = independent_difference(*estimates)
+        else:
+            a, b = (self.results[name][measure][-1] for name in (old, new))
+            found = paired_difference(a, b, measure in COLOURS)
+        least = self.reference["chance"][measure] + m.worth if m.least is None else m.least
+        learned = any(value >= least for value, _, _ in estimates)
+        return Difference(*found, self.floor(measure), m.worth, learned)
+
+    def floor(self, measure: str) -> float:
+        """How far the two seeds of blog-4 were apart, at worst, over the last checks."""
+        if measure == "kernel":
+            first, second = (self.estimate(name, measure)[0] for name in (BASE, SECOND_SEED))
+            return abs(first - second)
+        apart = self.finished(BASE)[measure] - self.finished(SECOND_SEED)[measure]
+        return max(abs(known_mean(gains, 0.0)) for gains in apart[-FLOOR_POINTS:])
+
+
+def known(values: np.ndarray) -> np.ndarray:
+    """What is not NaN."""
+    return values[~np.isnan(values)]
+
+
+def known_mean(values: np.ndarray, otherwise: float = float("nan")) -> float:
+    """The mean of what is not NaN."""
+    return float(known(values).mean()) if len(known(values)) else otherwise
+
+
+def paired_difference(old: np.ndarray, new: np.ndarray, right_or_wrong: bool) -> Estimate:
+    """The mean gain over the same images; ValueError for different ones, or none to be judged.
+
+    Args:
+        old, new: float [N]; NaN where an image cannot be judged, in both.
+        right_or_wrong: the values are 0 and 1.
+    """
+    if old.shape != new.shape or not np.array_equal(np.isnan(old), np.isnan(new)):
+        raise ValueError("the two runs were not judged on the same images")
+    gains = known(new - old)
+    if not len(gains):
+        raise ValueError("no image can be judged")
+    return _estimate(gains, PSEUDO_GAINS if right_or_wrong else ())
+
+
+def independent_difference(old: Estimate, new: Estimate) -> Estimate:
+    """new - old, where errors add up as squares, on each side of the value for itself."""
+    value = new[0] - old[0]
+    down = np.hypot(new[0] - new[1], old[2] - old[0])
+    up = np.hypot(new[2] - new[0], old[0] - old[1])
+    return float(value), float(value - down), float(value + up)
+
+
+def _estimate(values: np.ndarray, pseudo: tuple[float, ...]) -> Estimate:
+    return float(values.mean()), *mean_interval(np.concatenate([values, pseudo]))
+
+
+def loss_against_quality(runs: dict[str, dict[str, np.ndarray]]) -> dict[str, Any]:
+    """Does a lower loss mean better pictures? From checkpoint to checkpoint, and from run to run.
+
+    "Doesn't promise" is a claim about instances: one model with a lower loss and worse pictures
+    than another one shows it. Among hundreds of comparisons some look so by chance, so an instance
+    must be surer the more there are (Bonferroni).
+
+    Args:
+        runs: name -> ``loss`` and measures of quality, higher is better, of each image at each
+            check, float [checks, N]; NaN where it was not looked at or cannot be judged. Of runs
+            whose losses mean the same: the same target, noise and pixel range.
+
+    Returns:
+        for JSON. ``within``: successive checkpoints of a run between which the loss fell, and
+        ``across``: pairs of finished runs, the one with the lower loss second. Each has
+        ``between``, what they are; ``measure``; ``change`` of it, second minus first; ``p``, how
+        likely chance alone makes loss and quality both look as if they had fallen. ``instances``:
+        the sure ones, the surest first. ``correlation``: measure -> Spearman's of lower loss and
+        higher quality over the finished runs, with its interval (bootstrap over runs); None for too
+        few runs. ``verdict``: confirmed by one sure instance; not confirmed if there is none and,
+        over the runs, loss and every measure of quality go together for sure.
+    """
+    within, across, ends = [], [], {}
+    for name, run in runs.items():
+        checks = [dict(zip(run, rows, strict=True)) for rows in zip(*run.values(), strict=True)]
+        for i, (first, second) in enumerate(pairwise(checks), 1):
+            within += _compare(f"{name}, check {i} to {i + 1}", first, second)
+        ends[name] = checks[-1]
+    means = {name: {key: known_mean(x) for key, x in end.items()} for name, end in ends.items()}
+    for pair in combinations(runs, 2):
+        a, b = sorted(pair, key=lambda name: -means[name]["loss"])
+        across += _compare(f"{a} to {b}", ends[a], ends[b])
+    every = sorted(within + across, key=lambda c: c["p"])
+    instances = [c for c in every if c["p"] * len(every) < LEVEL]
+    measures = [*next(iter(runs.values()), {"loss": ()})]
+    correlation = {m: _correlation([*means.values()], m) for m in measures if m != "loss"}
+    lowest = min((c[1] if c else -1.0 for c in correlation.values()), default=-1.0)
+    verdict = CONFIRMED if instances else NOT_CONFIRMED if lowest > TOGETHER else UNDECIDED
+    found = {"within": within, "across": across, "instances": instances, "correlation": correlation}
+    return {**found, "verdict": verdict}
+
+
+def _compare(
+    between: str, first: dict[str, np.ndarray], second: dict[str, np.ndarray]
+) -> list[dict[str, Any]]:
+    """One comparison per measure, or none if the loss did not fall from the first to the second."""
+    changes = {key: known(second[key] - values) for key, values in first.items()}
+    fall, found = -changes.pop("loss"), []
+    if fall.mean() <= 0:
+        return []
+    for measure, change in changes.items():
+        if len(change):
+            # Both must have fallen, so the less sure of the two decides.
+            p = max(p_positive(fall), p_positive(-change))
+            numbers = {"change": float(change.mean()), "p": p}
+            found.append({"between": between, "measure": measure, **numbers})
+    return found
+
+
+def p_positive(values: np.ndarray) -> float:
+    """How likely chance alone puts the mean of paired differences this far above 0; one-sided.
+
+    The sign test where the values are differences of right and wrong answers (McNemar's test,
+    exactly), else Student's t.
+    """
+    if np.isin(values, (-1, 0, 1)).all():
+        up, down = int((values > 0).sum()), int((values < 0).sum())
+        return float(binomtest(up, up + down, alternative="greater").pvalue) if up + down else 1.0
+    if len(values) < 2 or np.ptp(values) == 0:
+        return 1.0
+    return float(ttest_1samp(values, 0, alternative="greater").pvalue)
+
+
+def _correlation(means: list[dict[str, float]], measure: str) -> Estimate | None:
+    pairs = np.array([(-mean["loss"], mean[measure]) for mean in means])
+    loss, quality = pairs[~np.isnan(pairs[:, 1])].T
+    if len(loss) < MIN_RUNS or np.ptp(loss) == 0 or np.ptp(quality) == 0:
+        return None
+    # Not scipy's bootstrap: resamples of equal runs have no correlation and do not count.
+    resampled = [
+        spearmanr(loss[rows], quality[rows]).statistic
+        for rows in np.random.default_rng(0).integers(len(loss), size=(RESAMPLES, len(loss)))
+        if np.ptp(loss[rows]) and np.ptp(quality[rows])
+    ]
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return float(spearmanr(loss, quality).statistic), float(low), float(high)
