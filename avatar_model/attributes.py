@@ -269,7 +269,7 @@ class Vocabulary:
         sampled = {}
         for name in NAMES:
             cumulative = np.cumsum(self.counts[name])
-            lot = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
+            index = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
             asked = values.get(name, ANY)
-            sampled[name] = int(lot if asked == ANY else asked)
+            sampled[name] = int(index if asked == ANY else asked)
         return sampled

@@ -129,7 +129,7 @@ class Cascade:
         settings = self.settings(guidance_scale, num_inference_steps, size=size)
         return [steps_to_evaluations(s.steps, s.scale) for s in settings]
 
-    def generate(
+    def generate_rows(
         self,
         one_hot: np.ndarray,
         seeds: Sequence[int],

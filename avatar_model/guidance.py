@@ -36,7 +36,6 @@ def guided(
     network's own eps destroys colours (tests/avatar_model/test_samplers.py keeps the proof).
 
     Args:
-        denoiser: the model.
         condition: what the network is to know about the B images.
         null_condition: the same with all attributes open, for B images or for one; may be left out
             when ``scale`` is 1.

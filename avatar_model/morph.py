@@ -1,4 +1,4 @@
-"""The path of a morph: what Tau is asked for on the way from one complete look to another."""
+"""The path of a morph: what Tau is asked for on the way from one avatar to another."""
 
 from __future__ import annotations
 
@@ -56,21 +56,21 @@ def morph_path(start: Mapping[str, int], end: Mapping[str, int], num_frames: int
     return rows
 
 
-def complete(name: str, look: Any, vocabulary: Vocabulary, seed: int) -> dict[str, int]:
+def complete(name: str, attributes: Any, vocabulary: Vocabulary, seed: int) -> dict[str, int]:
     """One end of a path: all 18 attributes, "Any" sampled as the pipeline does it.
 
     Args:
         name: what errors call it.
-        look: name -> value, as a caller wrote it.
+        attributes: name -> value, as a caller wrote it.
 
     Raises:
         VocabularyError: an attribute or value that the vocabulary does not have.
         ValueError: not a mapping.
     """
-    if not isinstance(look, Mapping):
-        raise ValueError(f"{name} must be a mapping from names to values, not {look!r:.60}")
+    if not isinstance(attributes, Mapping):
+        raise ValueError(f"{name} must be a mapping from names to values, not {attributes!r:.60}")
     try:
-        parsed = vocabulary.parse(look)
+        parsed = vocabulary.parse(attributes)
     except VocabularyError as error:
         raise VocabularyError(f"{name}: {error}") from None
     return vocabulary.sample(parsed, np.random.default_rng(seed))

@@ -16,13 +16,7 @@ class AvatarNetwork(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.tau = Tau(
-            width=config.tau_width,
-            num_projections=config.tau_projections,
-            canvas_channels=config.canvas_channels,
-            canvas_size=config.image_size // config.patch_size,
-            encoding=config.tau_encoding,
-        )
+        self.tau = Tau(config)
         self.unet = UNet(config)
         # The layout in which convolutions take least time, on CPUs and on GPUs.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -30,21 +24,12 @@ class AvatarNetwork(nn.Module):
     def forward(
         self, x: Tensor, t: Tensor, one_hot: Tensor, low_res: Tensor | None = None
     ) -> Tensor:
-        """x: [B, 4, H, W], t: [B] in [0, 1], the others as for ``prepare``.
-
-        Returns:
-            [B, 4, H, W].
-        """
+        """x: [B, 4, H, W], t: [B] in [0, 1], the others as for ``prepare`` -> [B, 4, H, W]."""
         prediction: Tensor = self.unet(x, t, self.prepare(one_hot, low_res))
         return prediction
 
     def prepare(self, one_hot: Tensor, low_res: Tensor | None = None) -> Prepared:
-        """All that depends on the request alone, for every step.
-
-        Args:
-            one_hot: [B, 217].
-            low_res: of an upscaler, see ``UNet.prepare``.
-        """
+        """What no step has to repeat: one_hot: [B, 217], low_res as for ``UNet.prepare``."""
         return self.unet.prepare(self.tau(one_hot), low_res)
 
     def num_parameters(self) -> int:

@@ -38,7 +38,7 @@ def architecture(config: ModelConfig) -> str:
 
 
 def probe(network: AvatarNetwork, batch: int) -> tuple[Tensor, Tensor, Prepared]:
-    """An input for the UNet, the same in every process: noise, times and random looks.
+    """An input for the UNet, the same in every process: noise, times and random attributes.
 
     Returns:
         x [B, 4, H, W], t [B] from 1 down, and the prepared condition, on the CPU.
@@ -46,11 +46,11 @@ def probe(network: AvatarNetwork, batch: int) -> tuple[Tensor, Tensor, Prepared]
     size = network.config.image_size
     rng = np.random.default_rng(0)
     x = torch.from_numpy(rng.standard_normal((batch, 4, size, size), dtype=np.float32))
-    looks = np.stack([rng.integers(0, SIZES) for _ in range(batch)])
+    values = np.stack([rng.integers(0, SIZES) for _ in range(batch)])
     low_res = None
     if side := network.config.low_res_size:
         low_res = torch.from_numpy(rng.uniform(-1, 1, (batch, 4, side, side)).astype(np.float32))
-    prepared = network.prepare(torch.from_numpy(one_hot(looks)), low_res)
+    prepared = network.prepare(torch.from_numpy(one_hot(values)), low_res)
     return x, torch.linspace(1, 0.25, batch), prepared
 
 

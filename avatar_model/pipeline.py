@@ -180,7 +180,7 @@ class AvatarPipeline(Cascade):
             for request, s in zip(requests, seeds, strict=True)
         ]
         rows = one_hot(np.stack([to_row(values) for values in sampled]))
-        x = self.generate(rows, seeds, settings, callback)
+        x = self.generate_rows(rows, seeds, settings, callback)
         low, high = self.base.config.pixel_range
         images: list[Image.Image] | np.ndarray | Tensor
         if output_type == "pt":
@@ -206,7 +206,7 @@ class AvatarPipeline(Cascade):
     ) -> list[Image.Image]:
         """Generate the way from one avatar to another, through Tau's embedding (``morph_path``).
 
-        The noise is the same in every frame. What is "Any" in both looks becomes the same in both
+        The noise is the same in every frame. What is "Any" at both ends becomes the same in both
         and stands still.
 
         Args:
@@ -229,5 +229,5 @@ class AvatarPipeline(Cascade):
         seeds = image_seeds(seed, None, 1)
         first = complete("start", start, self.vocabulary, seeds[0])
         last = complete("end", end, self.vocabulary, seeds[0])
-        x = self.generate(morph_path(first, last, num_frames), seeds * num_frames, settings)
+        x = self.generate_rows(morph_path(first, last, num_frames), seeds * num_frames, settings)
         return [to_pil(picture) for picture in to_pixels(x, self.base.config.pixel_range)]

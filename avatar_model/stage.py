@@ -141,8 +141,8 @@ class Stage:
         null_condition = None
         if settings.scale != 1:
             # Of a base it is the same for all images, so once is enough.
-            open_looks = torch.zeros_like(one_hot if low_res is not None else one_hot[:1])
-            null_condition = self.network.prepare(open_looks, low_res)
+            all_open = torch.zeros_like(one_hot if low_res is not None else one_hot[:1])
+            null_condition = self.network.prepare(all_open, low_res)
         return SAMPLERS[settings.sampler](
             guided(self.denoiser, condition, null_condition, settings.scale),
             self.denoiser.schedule,

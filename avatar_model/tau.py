@@ -5,6 +5,7 @@ It alone owns what an open attribute means (no token content, no layers) and con
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from .arguments import one_of
 from .attributes import ATTRIBUTES, ONE_HOT_SIZE, SIZES
+from .config import ModelConfig
 
 NUM_TOKENS = len(ATTRIBUTES)
 ENCODINGS = ("one_hot", "integers", "none")
@@ -42,35 +44,28 @@ class Tau(nn.Module):
       arithmetic on how layers cover and tint each other instead of on recalling them. It is one
       matrix product, nearly free next to a convolution.
 
-    Args:
-        width: size of a token and of the pooled vector.
-        num_projections: depth of both MLPs; the blog doubles this.
-        canvas_channels, canvas_size: C and S of the canvas; 0 channels for none.
-        encoding: "one_hot"; or "integers", the blog's first try, 18 numbers value / (n - 1) in
-            [0, 1] (an open attribute is -1), which makes hair 56 lie between hair 55 and hair 57;
-            or "none", an unconditional model that never learns what was asked.
+    In the config, ``tau_width`` is the size of a token and of the pooled vector;
+    ``tau_projections`` the depth of both MLPs, which the blog doubles; ``tau_encoding`` what they
+    read: "one_hot"; or "integers", the blog's first try, 18 numbers value / (n - 1) in [0, 1] (an
+    open attribute is -1), which makes hair 56 lie between hair 55 and hair 57; or "none", for an
+    unconditional model that never learns what was asked.
     """
 
     owner: Tensor
     values: Tensor
 
-    def __init__(
-        self,
-        width: int = 128,
-        num_projections: int = 2,
-        canvas_channels: int = 0,
-        canvas_size: int = 32,
-        encoding: str = "one_hot",
-    ) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        one_of("tau_encoding", encoding, ENCODINGS)
-        self.encoding = encoding
-        self.canvas_shape = (canvas_channels, canvas_size, canvas_size)
-        in_features = NUM_TOKENS if encoding == "integers" else ONE_HOT_SIZE
+        one_of("tau_encoding", config.tau_encoding, ENCODINGS)
+        self.encoding = config.tau_encoding
+        width, depth = config.tau_width, config.tau_projections
+        side = config.image_size // config.patch_size
+        self.canvas_shape = (config.canvas_channels, side, side)
+        in_features = NUM_TOKENS if self.encoding == "integers" else ONE_HOT_SIZE
 
         # owner[a, j] = 1 where input j belongs to attribute a: keeps each token to its own slice.
         owner = torch.eye(NUM_TOKENS)
-        if encoding != "integers":
+        if self.encoding != "integers":
             owner = owner.repeat_interleave(torch.tensor(SIZES), dim=1, output_size=ONE_HOT_SIZE)
         self.register_buffer("owner", owner, persistent=False)
         fractions = torch.cat([torch.linspace(0, 1, n) for n in SIZES])  # value / (n - 1)
@@ -78,14 +73,13 @@ class Tau(nn.Module):
 
         self.token_values = nn.Parameter(torch.randn(in_features, width))
         self.token_open = nn.Parameter(torch.randn(NUM_TOKENS, width))
-        self.token_mlp = _mlp(width, width, num_projections - 1)
-        self.pool = _mlp(in_features, width, num_projections)
+        self.token_mlp = _mlp(width, width, depth - 1)
+        self.pool = _mlp(in_features, width, depth)
         self.canvas: nn.Parameter | None = None
-        if canvas_channels:
+        if config.canvas_channels:
             # Small, so that 18 summed layers start well below the activations they join.
-            self.canvas = nn.Parameter(
-                0.02 * torch.randn(in_features, canvas_channels * canvas_size**2)
-            )
+            layers = torch.randn(in_features, math.prod(self.canvas_shape))
+            self.canvas = nn.Parameter(0.02 * layers)
 
     def forward(self, one_hot: Tensor) -> Condition:
         """Args: one_hot: float [B, 217] from ``attributes.one_hot``; zeros leave one open."""

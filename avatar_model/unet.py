@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -90,27 +91,24 @@ class UNet(nn.Module):
         low_res_channels = IMAGE_CHANNELS if config.is_upscaler else 0
         inputs = patch_channels + config.canvas_channels + low_res_channels
         self.stem = nn.Conv2d(inputs, channels[0], 3, padding=1)
-        levels = range(len(channels))
         # Sequences to a type checker: a ModuleList does not tell what kind of modules it holds.
         self.down: Sequence[Sequence[Layer]] = nn.ModuleList(  # type: ignore[assignment]
             nn.ModuleList(Layer(config, level, width) for _ in range(config.blocks_down))
             for level, width in enumerate(channels)
         )
         self.downsample = nn.ModuleList(
-            Downsample(channels[level], channels[level + 1]) for level in levels[:-1]
+            Downsample(fine, coarse) for fine, coarse in pairwise(channels)
         )
         # The first layer on the way up also takes the skip from the way down, but at the coarsest
         # level, where both are the same thing.
         self.up: Sequence[Sequence[Layer]] = nn.ModuleList(  # type: ignore[assignment]
             nn.ModuleList(
-                Layer(config, level, width * (2 if i == 0 and level < levels[-1] else 1))
+                Layer(config, level, width * (2 if i == 0 and level + 1 < len(channels) else 1))
                 for i in range(config.blocks_up)
             )
             for level, width in enumerate(channels)
         )
-        self.upsample = nn.ModuleList(
-            Upsample(channels[level + 1], channels[level]) for level in levels[:-1]
-        )
+        self.upsample = nn.ModuleList(Upsample(coarse, fine) for fine, coarse in pairwise(channels))
         self.norm = GroupNorm(channels[0])
         self.head = zero_init(nn.Conv2d(channels[0], patch_channels, 3, padding=1))
 
@@ -120,11 +118,7 @@ class UNet(nn.Module):
         return [layer.cross_attention for layer in layers if layer.cross_attention is not None]
 
     def prepare(self, condition: Condition, low_res: Tensor | None = None) -> Prepared:
-        """The part of the forward pass that no step has to repeat.
-
-        Args:
-            low_res: of an upscaler, the small picture, [B, 4, S, S].
-        """
+        """What no step has to repeat; ``low_res`` is an upscaler's small picture, [B, 4, S, S]."""
         parts = [attention.kv(condition.tokens) for attention in self.cross_attentions()]
         enlarged = None
         if low_res is not None:
@@ -138,16 +132,7 @@ class UNet(nn.Module):
         )
 
     def forward(self, x: Tensor, t: Tensor, prepared: Prepared) -> Tensor:
-        """One step.
-
-        Args:
-            x: [B, 4, H, W].
-            t: [B] in [0, 1].
-            prepared: from ``prepare``, for B requests.
-
-        Returns:
-            [B, 4, H, W].
-        """
+        """x: [B, 4, H, W], t: [B] in [0, 1], ``prepared`` for B requests. Returns [B, 4, H, W]."""
         embedding = F.silu(self.time(t) + prepared.embedding)  # [B, E]
         keys_values = self._split(prepared.keys_values)
         h = F.pixel_unshuffle(x, self.patch_size)  # [B, C p^2, H/p, W/p]

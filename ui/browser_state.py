@@ -60,11 +60,7 @@ class BrowserState:
         return from_query(pipeline, self.now).single(self.picked)
 
     def shows(self, query: str, picked: int = 0) -> BrowserState:
-        """Another recipe; the one before can be undone.
-
-        Args:
-            picked: which of its images is shown large.
-        """
+        """Another recipe and image of it; the one before can be undone."""
         if query == self.now:
             return self
         past = (*self.past, self.now)[-MAX_UNDO:] if self.now else self.past

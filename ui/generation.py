@@ -92,7 +92,7 @@ class AvatarGenerator:
         """Generate all images of a recipe.
 
         Args:
-            visitor: whose earlier requests this one replaces.
+            visitor: whose earlier requests this one replaces. Default: nobody's.
             turn: which of two requests is the earlier one, if not the one that came in first; a
                 preview has none.
             size: side of the pictures, one of the pipeline's ``sizes``. Default: the largest.
@@ -105,26 +105,25 @@ class AvatarGenerator:
             gr.Error: there is no visitor any more.
         """
         start = time.perf_counter()
+        visitor = secrets.token_hex() if visitor is None else visitor
         asked = recipe.singles()
         with self._lock:
-            before = None if visitor is None else self._latest.get(visitor)
+            before = self._latest.get(visitor)
             if preview and before and not before.preview:
                 raise CancelledError
-            if visitor is not None and turn is not None:
+            if turn is not None:
                 self._take_turn(visitor, turn)
             cached = self.scheduler.is_cached(asked, size)
             futures = self.scheduler.submit_all(asked, size, urgent=True, client=current_client())
-            pending = _Pending(futures, preview)
-            if visitor is not None:
-                if before:
-                    self.scheduler.abandon(before.futures)
-                self._latest[visitor] = pending
+            pending = self._latest[visitor] = _Pending(futures, preview)
+            if before:
+                self.scheduler.abandon(before.futures)
         try:
             images = self._results(futures)
         finally:
             with self._lock:
-                newest = visitor is None or self._latest.get(visitor) is pending
-                if visitor is not None and newest:
+                newest = self._latest.get(visitor) is pending
+                if newest:
                     del self._latest[visitor]
         if not newest:  # finished in time all the same; but the newer answer may be out already
             raise CancelledError

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import gradio as gr
 import numpy as np
 
-from avatar_model import ANY, ATTRIBUTES, AvatarPipeline
+from avatar_model import ANY, ATTRIBUTES
 from avatar_model.attributes import GROUPS, NAMES
 from ui.browser_state import BrowserState
 from ui.event import Event, Updates, Views
@@ -36,13 +36,9 @@ class Handlers:
 
     def __init__(self, generator: AvatarGenerator, controls: dict[str, Any], views: Views) -> None:
         self.generator = generator
+        self.pipeline = generator.scheduler.pipeline
         self.controls = controls
         self.views = views
-
-    @property
-    def pipeline(self) -> AvatarPipeline:
-        """The model."""
-        return self.generator.scheduler.pipeline
 
     def open_page(self, event: Event) -> Updates:
         """What the link asks for; without one, a surprise."""

@@ -99,7 +99,7 @@ def build_page(scheduler: Scheduler, notice: str = "") -> gr.Blocks:
         state = gr.JSON(BrowserState().to_json(), visible="hidden")
         # Not in a tab, which Gradio makes when it is opened. A fixed key: a random one would forget
         # everything when the server restarts.
-        kept = gr.BrowserState([], storage_key="saved-avatars", secret="not a secret")
+        saved = gr.BrowserState([], storage_key="saved-avatars", secret="not a secret")
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=0, min_width=340, elem_id="picture"):
                 result = html(EMPTY_RESULT, "result", script="html/result.js")
@@ -126,13 +126,13 @@ def build_page(scheduler: Scheduler, notice: str = "") -> gr.Blocks:
                 with gr.Tab("From a picture"):
                     file, seen = make_start_from()
                 with gr.Tab("Collection"):
-                    saved = make_saved(page, generator, kept, state, result, board)
+                    saved_strip = make_saved(page, generator, saved, state, result, board)
         html(CREDIT, "credit")
 
         add_endpoints(generator)
         views = Views(result, board, sheet, guidance, state, undo, redo, file, seen)
         handlers = Handlers(generator, looks | settings, views)
-        _wire(page, handlers, (generate, randomize, reset, stop), lock_seed, saved)
+        _wire(page, handlers, (generate, randomize, reset, stop), lock_seed, saved_strip)
     # Nobody generates past the queue, with Gradio's older addresses for programs.
     return page.queue(max_size=QUEUE_SIZE, api_open=False)
 
@@ -142,7 +142,7 @@ def _wire(
     handlers: Handlers,
     buttons: tuple[gr.Button, ...],
     lock_seed: gr.Checkbox,
-    saved: gr.HTML,
+    saved_strip: gr.HTML,
 ) -> None:
     controls, views = handlers.controls, handlers.views
     generate, randomize, reset, stop = buttons
@@ -188,7 +188,7 @@ def _wire(
         on(chosen.then, handlers.choose, inputs_kwargs={**controls, "chosen": sheet}, js=None)
     on(views.result.select, handlers.on_result)
     on(views.result.upload, handlers.on_drop)
-    on(saved.select, handlers.on_saved)
+    on(saved_strip.select, handlers.on_saved)
     on(views.file.upload, handlers.on_file, inputs_kwargs={**controls, "file": views.file})
     # Somebody who types a seed wants it used. In the browser, so that it is ticked in time.
     controls["seed"].input(None, js="() => true", outputs=lock_seed, api_visibility="private")

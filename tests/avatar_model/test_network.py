@@ -99,7 +99,7 @@ def test_a_fresh_network_predicts_zero():
 
 
 def test_tau_is_linear_in_the_canvas_and_silent_when_everything_is_open():
-    tau = Tau(width=8, canvas_channels=3, canvas_size=4)
+    tau = Tau(ModelConfig(image_size=8, tau_width=8, canvas_channels=3))
     a, b = random_request(1, 1), random_request(1, 2)
     both = tau((a + b) / 2).canvas
     assert torch.allclose(both, (tau(a).canvas + tau(b).canvas) / 2, atol=1e-6)
@@ -107,7 +107,7 @@ def test_tau_is_linear_in_the_canvas_and_silent_when_everything_is_open():
 
 
 def test_a_token_depends_on_its_own_attribute_only():
-    tau = Tau(width=8)
+    tau = Tau(ModelConfig(tau_width=8))
     a = dict.fromkeys(NAMES, 0)
     requests = torch.from_numpy(one_hot(np.stack([to_row(a), to_row({**a, "hair": 7})])))
     tokens = tau(requests).tokens

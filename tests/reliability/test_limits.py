@@ -154,7 +154,7 @@ def test_who_wants_to_be_alone_waits_for_its_turn_and_keeps_others_out(slow, mon
     made = Scheduler(slow)
     slow.go.set()
     with made.alone() as tools:
-        assert tools.sample is slow
+        assert tools.generate is slow
         waiting = made.submit_all([recipe(slow, 1)])[0]
         time.sleep(0.05)
         assert not waiting.done()

@@ -226,7 +226,7 @@ def test_who_is_alone_draws_no_avatar_meanwhile(sampler):
     sampler.may_go_on.set()
     scheduler = Scheduler(sampler)
     with scheduler.alone() as tools:
-        assert tools.sample is sampler
+        assert tools.generate is sampler
         future = scheduler.submit_all([wanted(1)])[0]
         assert not sampler.started.wait(0.1)
     assert future.result(SECONDS)

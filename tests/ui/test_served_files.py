@@ -32,6 +32,10 @@ def test_equal_content_has_one_place_and_nothing_else_stays(folder):
     assert len([path for path in folder.rglob("*") if path.is_file()]) == 2
 
 
+def test_nobody_else_on_the_machine_may_read_it():
+    assert Path(serve(CONTENT, "avatar.png")).stat().st_mode & 0o077 == 0
+
+
 def test_a_full_disk_leaves_nothing_behind(folder, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")

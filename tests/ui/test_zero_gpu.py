@@ -82,4 +82,4 @@ def test_who_asked_is_known_while_it_is_drawn(pipeline, monkeypatch):
 def test_elsewhere_nothing_changes(pipeline, monkeypatch):
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
     monkeypatch.setitem(sys.modules, "spaces", None)  # importing it would fail
-    assert tools_of(pipeline).sample is pipeline
+    assert tools_of(pipeline).generate is pipeline

@@ -57,7 +57,7 @@ class ImageRequest(NamedTuple):
 
 
 def generate_batch(
-    sample: Callable[..., AvatarOutput],
+    generate: Callable[..., AvatarOutput],
     recipes: Sequence[Recipe],
     size: int,
     callback: Callable[..., None],
@@ -65,7 +65,7 @@ def generate_batch(
     """Generate recipes of one image and one kind; in halves if memory is short.
 
     Args:
-        sample: the pipeline, or what calls it.
+        generate: the pipeline, or what calls it.
         size: side of the pictures.
         callback: the pipeline's, called after every step; what it raises ends the batch.
 
@@ -73,7 +73,7 @@ def generate_batch(
         Exception: whatever the pipeline raises; for want of memory, if not even one fits.
     """
     try:
-        output = sample(
+        output = generate(
             [recipe.named_looks for recipe in recipes],
             seed=[recipe.seed for recipe in recipes],
             num_inference_steps=recipes[0].num_inference_steps,
@@ -92,8 +92,8 @@ def generate_batch(
     logger.warning("event=out_of_memory images=%d next=%d", len(recipes), half)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    first = generate_batch(sample, recipes[:half], size, callback)
-    return first + generate_batch(sample, recipes[half:], size, callback)
+    first = generate_batch(generate, recipes[:half], size, callback)
+    return first + generate_batch(generate, recipes[half:], size, callback)
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from avatar_model import AvatarPipeline
 from ui.inference.batch_runner import ImageRequest
 
@@ -13,7 +15,7 @@ class DurationEstimate:
     """Seconds per image and evaluation of each stage's network, of late."""
 
     def __init__(self, pipeline: AvatarPipeline) -> None:
-        self.pipeline = pipeline
+        self._counts = lru_cache(1024)(pipeline.evaluations)  # asked of all that wait, under a lock
         self.of_stage = list(SECONDS_PER_EVALUATION)
 
     def seconds(self, request: ImageRequest) -> float:
@@ -33,6 +35,4 @@ class DurationEstimate:
 
     def _evaluations(self, request: ImageRequest) -> list[int]:
         recipe = request.recipe
-        return self.pipeline.evaluations(
-            request.size, recipe.num_inference_steps, recipe.guidance_scale
-        )
+        return self._counts(request.size, recipe.num_inference_steps, recipe.guidance_scale)

@@ -16,7 +16,6 @@ class Waiting(Protocol):
     Attributes:
         client: whose it is.
         urgent: whether it goes before what is not.
-        kind: what is equal can be done together.
     """
 
     client: str

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
@@ -76,7 +75,7 @@ class _AloneJob:
 
     client: str
     urgent: bool = True
-    turn: Future[None] = field(default_factory=Future)
+    turn: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -183,9 +182,6 @@ class Scheduler:
 
         No avatar is generated meanwhile, so none must be waited for in it.
 
-        Args:
-            client: who asks.
-
         Raises:
             BusyError: too many wait, or its turn did not come.
         """
@@ -195,24 +191,19 @@ class Scheduler:
             self._queue.add(job)
             self._lock.notify()
         try:
-            try:
-                job.turn.result(TIME_LIMIT)
-            except FutureTimeoutError:
-                raise too_long() from None
+            if not job.turn.wait(TIME_LIMIT):
+                raise too_long()
             yield self._tools
         finally:
-            job.turn.cancel()
             job.released.set()
 
     def _requests(self, recipes: Sequence[Recipe], size: int | None) -> list[ImageRequest]:
         return [ImageRequest(recipe, size or self.pipeline.sizes[-1]) for recipe in recipes]
 
     def _check_room(self, new: int, client: str) -> None:
-        if not new:
-            return
-        if (mine := self._queue.count(client)) + new > self.max_per_client:
+        if new and (mine := self._queue.count(client)) + new > self.max_per_client:
             raise BusyError(f"{mine} avatars of yours are waiting; please wait for them first")
-        if self.waiting + new > self.max_waiting:
+        if new and self.waiting + new > self.max_waiting:
             raise BusyError(
                 f"{self.waiting} avatars are waiting, for about {self._seconds_left():.0f} "
                 "seconds; please try again then"
@@ -240,9 +231,8 @@ class Scheduler:
         while True:
             jobs = self._next()
             if isinstance(jobs, _AloneJob):
-                with suppress(InvalidStateError):  # given up in the meantime
-                    jobs.turn.set_result(None)
-                    jobs.released.wait()
+                jobs.turn.set()
+                jobs.released.wait()  # no time, if it was given up meanwhile
                 continue
             try:
                 self._generate(jobs)
@@ -270,7 +260,7 @@ class Scheduler:
         try:
             images = context.run(
                 generate_batch,
-                self._tools.sample,
+                self._tools.generate,
                 [job.request.recipe for job in batch],
                 request.size,
                 lambda *_: self._stop_if_abandoned(batch),

@@ -25,10 +25,10 @@ class Tools:
     """All that evaluates the network, ready to be called by one thread at a time.
 
     Attributes:
-        sample: the pipeline's ``__call__``. film: ``film.film``. morph: the pipeline's ``morph``.
+        generate: the pipeline's ``__call__``. film: ``film.film``. morph: the pipeline's ``morph``.
     """
 
-    sample: Callable[..., AvatarOutput]
+    generate: Callable[..., AvatarOutput]
     film: Callable[..., list[FilmFrame]]
     morph: Callable[..., list[Image.Image]]
 
@@ -62,14 +62,14 @@ def tools_of(pipeline: AvatarPipeline) -> Tools:
         each = zip(EVALUATION_SECONDS, counts, strict=False)
         return FETCH_SECONDS + images * sum(pace * count for pace, count in each)
 
-    sample = spaces.GPU(pipeline.__call__, duration=lambda looks, **s: seconds(len(looks), **s))
+    generate = spaces.GPU(pipeline.__call__, duration=lambda looks, **s: seconds(len(looks), **s))
 
-    def sample_without_callback(looks: Any, *, callback: Any = None, **settings: Any) -> Any:
+    def without_callback(looks: Any, *, callback: Any = None, **settings: Any) -> Any:
         # In another process, to which no function can be sent: once begun, a batch is finished.
-        return sample(looks, **settings)
+        return generate(looks, **settings)
 
     return Tools(
-        sample_without_callback,
+        without_callback,
         spaces.GPU(film_of, duration=lambda looks, **s: seconds(**s)),
         spaces.GPU(pipeline.morph, duration=lambda *looks, num_frames, **s: seconds(num_frames)),
     )

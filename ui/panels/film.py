@@ -22,8 +22,8 @@ def make_film(scheduler: Scheduler, state: gr.JSON) -> None:
     button = gr.Button("Show how it is drawn", size="sm", elem_id="show-film")
     strip = html(elem_id="film", script="panels/film.js")
 
-    def show(kept: Any) -> str:
-        recipe = BrowserState.parse(kept).picked_recipe(scheduler.pipeline)
+    def show(sent: Any) -> str:
+        recipe = BrowserState.parse(sent).picked_recipe(scheduler.pipeline)
         with scheduler.alone(current_client()) as tools:
             frames = tools.film(
                 recipe.named_looks,

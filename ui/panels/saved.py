@@ -94,8 +94,8 @@ def make_saved(
             return ""
         return morph_html(morph_frames(scheduler, recipes))
 
-    def show_sheet(kept: Any, locked: Any, number: int) -> Any:
-        recipe = BrowserState.parse(kept).picked_recipe(pipeline)
+    def show_sheet(sent: Any, locked: Any, number: int) -> Any:
+        recipe = BrowserState.parse(sent).picked_recipe(pipeline)
         sampled = sampled_looks(pipeline, recipe)
         looks = {name: sampled[name] for name in locked_looks(locked)}
         recipe = replace(recipe.single(0, dict.fromkeys(NAMES, ANY) | looks), seed=random_seed())

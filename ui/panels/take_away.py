@@ -37,9 +37,9 @@ def make_take_away(pipeline: AvatarPipeline, state: gr.JSON) -> None:
         colour = gr.ColorPicker("#ffd166", label="Background", visible=False)
     link = html(elem_id="take-away")
 
-    def show(kept: Any, transparent: bool, colour: str, **options: Any) -> str:
+    def show(sent: Any, transparent: bool, colour: str, **options: Any) -> str:
         """A preview and the link below it."""
-        state = BrowserState.parse(kept)
+        state = BrowserState.parse(sent)
         if not state.now:
             return ""
         chosen = FileOptions(**options, background=None if transparent else colour)

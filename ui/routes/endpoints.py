@@ -85,9 +85,9 @@ def add_endpoints(generator: AvatarGenerator) -> None:
     generate.__doc__ = str(generate.__doc__).replace("DRAWN", str(pipeline.sizes[-1]))
     recipe = _recipe_parameters(pipeline)
     own = {"num_images": (int, 1), "size": (Literal[SIZES] | None, None)}
-    _add(generate, recipe | own, list[FileData], list[dict[str, Any]])
-    _add(sheet, recipe | {"count": (int, 24)}, FileData)
-    _add(attributes, {}, dict[str, Any])
+    _add(generate, recipe | own, files=list[FileData], avatars=list[dict[str, Any]])
+    _add(sheet, recipe | {"count": (int, 24)}, file=FileData)
+    _add(attributes, {}, attributes=dict[str, Any])
 
 
 def _recipe_parameters(pipeline: AvatarPipeline) -> Parameters:
@@ -106,14 +106,14 @@ def _recipe_parameters(pipeline: AvatarPipeline) -> Parameters:
     }
 
 
-def _add(function: Callable[..., Any], parameters: Parameters, *returns: Any) -> None:
+def _add(function: Callable[..., Any], parameters: Parameters, **returns: Any) -> None:
     """As ``gr.api``, which would read the parameters off the function's signature."""
     schema = python_type_to_json_schema
     gr.on(
         [],  # nothing on the page calls it
         function,
         inputs_kwargs={n: Api(value, schema(kind), n) for n, (kind, value) in parameters.items()},
-        outputs=[Api(None, schema(kind)) for kind in returns],
+        outputs=[Api(None, schema(kind), n) for n, kind in returns.items()],
         api_name=function.__name__,
         preprocess=False,
         postprocess=False,

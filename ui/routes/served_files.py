@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
+
+from avatar_model.atomic import moved_into_place
 
 
 def serve(content: bytes, name: str) -> str:
@@ -21,13 +22,7 @@ def serve(content: bytes, name: str) -> str:
     folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(content)
-            file.close()
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+    with moved_into_place(path) as temporary:
+        temporary.touch(0o600)  # nobody else on this machine needs to read it
+        temporary.write_bytes(content)
     return str(path.resolve())
