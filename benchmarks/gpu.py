@@ -143,7 +143,7 @@ class Benchmark:
         one = (self._generate, 1, self.pipeline.sizes[-1], torch.float32)
         plain = self._median(*one)
         how: dict[str, Any] = {"mode": "reduce-overhead"} if self.cuda else {"backend": "aot_eager"}
-        for stage in filter(None, (self.pipeline.base, self.pipeline.upscaler)):
+        for stage in self.pipeline.stages:
             stage.denoiser.network = torch.compile(stage.network.unet, **how)
         rows = [["one avatar, ms", 1000 * plain, 1000 * self._median(*one)]]
         self.pipeline.use_backend("torch")

@@ -61,9 +61,7 @@ class Contender:
 
 def ours(pipeline: AvatarPipeline, size: int) -> Contender:
     """Our pipeline with its defaults, from attributes to PIL images of one of its sizes."""
-    stages = [pipeline.base]
-    if pipeline.upscaler and size > pipeline.sizes[0]:
-        stages.append(pipeline.upscaler)
+    stages = pipeline.stages[: pipeline.sizes.index(size) + 1]
     steps = [stage.defaults["num_inference_steps"] for stage in stages]
     networks = [stage.network for stage in stages]
     return Contender(

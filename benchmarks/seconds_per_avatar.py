@@ -70,8 +70,7 @@ def main(model: Model = DEFAULT_MODEL, avatars: int = 30, starts: int = 3) -> No
             calls[f"{size} pixels, through the page"] = ever_new(partial(ask, **given))
             calls[f"{size} pixels, pipeline alone"] = ever_new(partial(pipeline, size=size))
         times = in_turns(calls, avatars)
-    stages = [pipeline.base, *([pipeline.upscaler] if pipeline.upscaler else [])]
-    steps = " + ".join(str(stage.defaults["num_inference_steps"]) for stage in stages)
+    steps = " + ".join(str(stage.defaults["num_inference_steps"]) for stage in pipeline.stages)
     print(f"{machine()}; {steps} steps, {pipeline.backend} on {pipeline.device}\n")
     rows = [
         [name, statistics.median(values), np.percentile(values, 95), len(values)]

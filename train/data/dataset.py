@@ -107,6 +107,7 @@ def open_dataset(
     entry = root / f"{slug}-{image_size}-{hashlib.blake2b(key, digest_size=8).hexdigest()}"
     if not entry.exists():
         try:
+            root.mkdir(parents=True, exist_ok=True)  # before anything is read
             build(entry, read(), source, image_size, crop)
         except OSError as error:
             raise DatasetError(

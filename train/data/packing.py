@@ -40,7 +40,6 @@ def build(entry: Path, examples: Examples, source: str, image_size: int, crop: i
         DatasetError: too many pairs cannot be used, or too few are left to train on.
         OSError: it cannot be written.
     """
-    entry.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(entry.parent)
     check_rejects(rejects_file(entry), examples.rejects, len(examples.ids), source)
     check_space(entry.parent, len(examples.ids) * image_size * image_size * 4)

@@ -50,13 +50,10 @@ def check(
         )
     if not len(train):
         raise EvaluationError("the data set has no training images")
-    trainings = {"model": pipeline.training}
-    if pipeline.upscaler:
-        trainings["upscaler"] = pipeline.upscaler.training
-    for stage, training in trainings.items():
-        if training.get("held_out") != HELD_OUT:
+    for what, stage in zip(("model", "upscaler"), pipeline.stages, strict=False):
+        if stage.training.get("held_out") != HELD_OUT:
             raise EvaluationError(
-                f"the {stage} was trained with other images held out than today ({HELD_OUT}), so "
+                f"the {what} was trained with other images held out than today ({HELD_OUT}), so "
                 "it may have seen what it would be tested on; train it again"
             )
     vocabularies = {"model": pipeline.vocabulary}

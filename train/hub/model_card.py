@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
@@ -50,7 +50,7 @@ def write_model_card(
         OSError: the folder cannot be written to.
     """
     folder = Path(folder)
-    stages = [pipeline.base, *([pipeline.upscaler] if pipeline.upscaler else [])]
+    stages = pipeline.stages
     metrics = {k: float(v) for k, v in (metrics or {}).items() if math.isfinite(v)}
     sources = [_without_folders(str(s.training.get("data", "unknown"))) for s in stages]
     data = " and ".join(dict.fromkeys(sources))
@@ -116,7 +116,7 @@ def _metric_name(name: str) -> str:
     return METRIC_NAMES.get(name) or _cell(name.replace("_", " "))
 
 
-def _training_rows(stages: list[Stage]) -> list[tuple[str, list[str]]]:
+def _training_rows(stages: Sequence[Stage]) -> list[tuple[str, list[str]]]:
     """What each line of the table is called, and its values as people write them, by stage."""
     facts = [
         {k: v for k, v in stage.training.items() if isinstance(v, (str, int, float))}

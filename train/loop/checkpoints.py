@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import torch
@@ -30,6 +31,11 @@ from train.loop.state import TrainingState
 PSNR_IMAGES = 128
 GRID_IMAGES = 16
 STATE_FILE = "state.pt"
+DAMAGED = (
+    *(OSError, RuntimeError, ValueError, KeyError, EOFError),
+    *(zipfile.BadZipFile, UnpicklingError),
+)
+"""What ``torch.load`` raises; it depends on where the damage is."""
 
 
 class Checkpoints:
@@ -110,8 +116,7 @@ class Checkpoints:
                         "checkpoint"
                     )
                 state.load_state_dict(saved)
-            # What torch.load raises depends on where the damage is.
-            except (OSError, RuntimeError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
+            except DAMAGED as e:
                 damaged.append((folder, e))
                 continue
             return damaged

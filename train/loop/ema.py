@@ -1,4 +1,4 @@
-"""An average of the weights over the last part of the run: what is drawn with and saved."""
+"""An average of the weights over the last part of the run: what is saved and used."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 
 from avatar_model.network import AvatarNetwork
+
+GAMMA = 16.97
+"""Larger is shorter; this one has a relative width of 0.05 of the run."""
 
 
 class PowerEma:
@@ -19,14 +22,12 @@ class PowerEma:
 
     Args:
         source: whose parameters are followed.
-        gamma: larger is shorter; 16.97 has a relative width of 0.05 of the run.
 
     Attributes:
         network: with the averaged weights.
     """
 
-    def __init__(self, source: AvatarNetwork, gamma: float = 16.97) -> None:
-        self.gamma = gamma
+    def __init__(self, source: AvatarNetwork) -> None:
         self.source = list(source.parameters())
         # Not torch's AveragedModel: it sends its counter to the GPU, and waits, in every step.
         self.network = copy.deepcopy(source)
@@ -35,7 +36,7 @@ class PowerEma:
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Take in the weights after ``step`` steps, counted from 1."""
-        decay = (1 - 1 / step) ** (self.gamma + 1)
+        decay = (1 - 1 / step) ** (GAMMA + 1)
         torch._foreach_lerp_(self.average, [p.detach() for p in self.source], 1 - decay)
 
     def state_dict(self) -> list[Tensor]:

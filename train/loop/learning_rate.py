@@ -48,9 +48,8 @@ class LearningRate:
             self.best_loss, self.checks_since_best = loss, 0
             return False
         self.checks_since_best += 1
-        if self.config.lr_schedule != "plateau":
-            return False
-        if self.checks_since_best < self.config.plateau_patience:
+        patience = self.config.plateau_patience
+        if self.config.lr_schedule != "plateau" or self.checks_since_best < patience:
             return False
         self.checks_since_best = 0
         self.cut()

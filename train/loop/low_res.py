@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from avatar_model import AvatarPipeline
-from avatar_model.atomic import temporary_beside
+from avatar_model.atomic import moved_into_place
 from avatar_model.attributes import NAMES
 from avatar_model.checkpoint import fingerprint
 from avatar_model.config import check_upscaler
@@ -109,17 +109,11 @@ def _generate(path: Path, base: AvatarPipeline, data: PackedSet) -> None:
     Rows that are in no split have a value that nothing was trained on, and stay empty.
     """
     check_space(path.parent, data.images.nbytes)
-    building = temporary_beside(path)
     used = np.sort(np.concatenate([data.split(name) for name in SPLITS]))
-    try:
+    bar = tqdm(total=len(used), desc="drawing small pictures", unit=" images")
+    with moved_into_place(path) as building, bar:
         kept = np.lib.format.open_memmap(building, "w+", np.uint8, data.images.shape)
-        with tqdm(total=len(used), desc="drawing small pictures", unit=" images") as bar:
-            done = 0
-            for images, _ in generate_batches(base, data.attributes[used]):
-                kept[used[done : done + len(images)]] = images
-                done += len(images)
-                bar.update(len(images))
+        for images, _ in generate_batches(base, data.attributes[used]):
+            kept[used[bar.n : bar.n + len(images)]] = images
+            bar.update(len(images))
         kept.flush()
-        building.rename(path)
-    finally:
-        building.unlink(missing_ok=True)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+ITERATIONS = 5
+
 
 class Muon(torch.optim.Optimizer):
     """Muon for matrices and convolutions (https://kellerjordan.github.io/posts/muon/).
@@ -56,7 +58,7 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_add_(params, shaped)
 
 
-def orthogonalized(matrices: Sequence[Tensor], iterations: int = 5) -> list[Tensor]:
+def orthogonalized(matrices: Sequence[Tensor]) -> list[Tensor]:
     """Roughly U V^T of each matrix = U S V^T, by the Muon post's quintic Newton-Schulz iteration.
 
     The singular values end up between about 0.7 and 1.2, which is near enough to 1. The iteration
@@ -82,7 +84,7 @@ def orthogonalized(matrices: Sequence[Tensor], iterations: int = 5) -> list[Tens
 
     found: dict[int, Tensor] = {}
     for shapes in by_side.values():
-        factors = _newton_schulz(torch.cat([wide[s] @ wide[s].mT for s in shapes]), iterations)
+        factors = _newton_schulz(torch.cat([wide[s] @ wide[s].mT for s in shapes]))
         parts = factors.split([len(by_shape[shape]) for shape in shapes])
         for shape, part in zip(shapes, parts, strict=True):
             x = part @ wide[shape]
@@ -90,10 +92,10 @@ def orthogonalized(matrices: Sequence[Tensor], iterations: int = 5) -> list[Tens
     return [found[i] for i in range(len(matrices))]
 
 
-def _newton_schulz(gram: Tensor, iterations: int) -> Tensor:
+def _newton_schulz(gram: Tensor) -> Tensor:
     """What all iterations multiply x by: x x^T, [k, m, m] -> [k, m, m]."""
     product = factor = _newton_schulz_factor(gram)
-    for _ in range(iterations - 1):
+    for _ in range(ITERATIONS - 1):
         gram = factor @ gram @ factor
         factor = _newton_schulz_factor(gram)
         product = factor @ product

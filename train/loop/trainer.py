@@ -2,7 +2,7 @@
 
 Everything random in a step comes from one generator seeded by (run seed, step), and the images of a
 step are a function of (run seed, step). A resumed run therefore continues exactly where it was, and
-processes agree on a batch without talking: each draws the whole batch and takes its own part.
+processes agree on a batch without talking: each makes all of it and takes its own part.
 """
 
 from __future__ import annotations
@@ -227,6 +227,7 @@ class Trainer:
     def _go_back(self, loss: float) -> None:
         """After a loss spike: the newest checkpoint again, at a lower learning rate."""
         spiked, scale = self.state.step, self.state.learning_rate.scale
+        del self.state, self.model, self.denoiser  # a GPU may not have room for both
         self.state, self.model = self._begin()
         self.denoiser = Denoiser.from_config(self.model, self.config.model)
         self.state.learning_rate.scale = scale

@@ -82,7 +82,8 @@ class TrainingData:
     def _read(self, step: int) -> tuple[Tensor, Pictures]:
         # On a CPU without a torch operation: a thread that makes one gets threads of its own for
         # it, which then compete with those of the network.
-        rows = self._step_rows(step)
+        config, count = self._config, len(self._rows)
+        rows = self._rows[batch_rows(step, config.batch_size, count, config.seed)]
         if isinstance(self._arrays[0], Tensor):
             there = self._send(rows[self._own])
             own = [array[there] for array in self._arrays]
@@ -92,7 +93,3 @@ class TrainingData:
 
     def _send(self, array: np.ndarray) -> Tensor:
         return send(torch.from_numpy(array), self._device)
-
-    def _step_rows(self, step: int) -> np.ndarray:
-        config = self._config
-        return self._rows[batch_rows(step, config.batch_size, len(self._rows), config.seed)]

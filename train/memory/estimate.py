@@ -81,22 +81,15 @@ class Report:
         return self.standing + self.step_peak
 
 
-def memory_report(
-    config: TrainConfig,
-    batch_size: int | None = None,
-    *,
-    channels_last: bool = True,
-    cuda: bool = True,
-) -> Report:
+def memory_report(config: TrainConfig, *, channels_last: bool = True, cuda: bool = True) -> Report:
     """Estimate the memory of a training step of one process, without allocating it.
 
     Args:
         config: the run.
-        batch_size: images per step and process; by default the config's.
         channels_last: the memory format; the trainer's network is channels_last.
-        cuda: estimate for CUDA's kernels instead of the CPU's (``memory_trace.follow_cuda``).
+        cuda: estimate for CUDA's kernels instead of the CPU's (``trace.follow_cuda``).
     """
-    part_size = -(-(batch_size or config.batch_size) // config.gradient_accumulation)
+    part_size = _part_size(config)
     with torch.device("meta"):
         network = AvatarNetwork(config.model)
     _prepare(network, config, channels_last)
@@ -145,6 +138,11 @@ def follow_step(network: AvatarNetwork, config: TrainConfig, part_size: int) -> 
     }
 
 
+def _part_size(config: TrainConfig) -> int:
+    """Images that one process sends through the network at once."""
+    return -(-config.batch_size // config.gradient_accumulation)
+
+
 def _prepare(network: AvatarNetwork, config: TrainConfig, channels_last: bool) -> None:
     if not channels_last:
         set_contiguous(network)
@@ -187,9 +185,7 @@ def dataset_bytes(config: TrainConfig) -> int:
     return count * 4 * (config.model.image_size**2 + 2 * config.model.low_res_size**2)
 
 
-def measured_peak(
-    config: TrainConfig, batch_size: int | None = None, *, channels_last: bool = True
-) -> int | None:
+def measured_peak(config: TrainConfig, *, channels_last: bool = True) -> int | None:
     """The most memory that is allocated in a training step on CUDA, in bytes.
 
     Of the second step: the first tries convolutions, for a moment in any memory that is free, and
@@ -200,7 +196,7 @@ def measured_peak(
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated(device)
     try:
-        for _ in run_steps(config, batch_size or config.batch_size, channels_last, device):
+        for _ in run_steps(config, channels_last, device):
             peak = torch.cuda.max_memory_allocated(device)
             torch.cuda.reset_peak_memory_stats(device)
     except torch.cuda.OutOfMemoryError:
@@ -210,19 +206,16 @@ def measured_peak(
     return peak - before
 
 
-def run_steps(
-    config: TrainConfig, batch_size: int, channels_last: bool, device: torch.device
-) -> Iterator[None]:
+def run_steps(config: TrainConfig, channels_last: bool, device: torch.device) -> Iterator[None]:
     """Two real training steps of one process, holding what the trainer holds."""
     network = AvatarNetwork(config.model).to(device)
     _prepare(network, config, channels_last)
     state = TrainingState(config, network)
     size = dataset_bytes(config) if device.type == "cuda" else 0
     dataset = torch.empty(size, dtype=torch.uint8, device=device)
-    part_size = -(-batch_size // config.gradient_accumulation)
     for _ in range(2):
         for _ in range(config.gradient_accumulation):
-            training_loss(network, config, part_size, device).backward()
+            training_loss(network, config, _part_size(config), device).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.grad_clip)
         state.update()
         state.step += 1

@@ -11,6 +11,7 @@ from accelerate.state import AcceleratorState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from avatar_model import AvatarPipeline, CheckpointError
+from avatar_model.atomic import TEMPORARY
 from train.data.batches import batch_rows
 from train.loop.loss_guard import DivergedError, LossGuard
 from train.loop.run_folder import RunError, RunFolder
@@ -160,11 +161,14 @@ def test_a_guard_tells_spikes_from_noise():
     assert not LossGuard(0.0, 1).is_spike(1e9)
 
 
-def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(config, change, drawn, capsys):
+@pytest.mark.parametrize("damage", [lambda whole: whole[:2000], lambda whole: bytes(len(whole))])
+def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(
+    config, change, drawn, capsys, damage
+):
     Trainer(change(config, checkpoint_steps=2), drawn).train()
     newest = config.run / "checkpoints" / "step-00000006"
     state = newest / "state.pt"
-    state.write_bytes(state.read_bytes()[:2000])
+    state.write_bytes(damage(state.read_bytes()))
     trainer = Trainer(config, drawn)
     assert trainer.state.step == 4
     assert f"{newest} is damaged" in capsys.readouterr().out
@@ -206,6 +210,16 @@ def test_a_last_checkpoint_that_cannot_be_written_is_an_error(config, drawn, mon
     monkeypatch.setattr(torch, "save", full_disk)
     with pytest.raises(RunError, match=r"cannot write the checkpoint .*No space left"):
         Trainer(config, drawn).train()
+
+
+def test_a_start_clears_away_what_a_kill_has_left(config, drawn):
+    left = ["checkpoints/step-00000009.tmp/state.pt", f"{TEMPORARY}1", f"samples/{TEMPORARY}2"]
+    for name in left:
+        (config.run / name).parent.mkdir(parents=True, exist_ok=True)
+        (config.run / name).write_text("half")
+    Trainer(config, drawn)
+    assert not any((config.run / name).exists() for name in left)
+    assert not list((config.run / "checkpoints").iterdir())
 
 
 def test_an_unwritable_run_folder_is_named(config, change, drawn, tmp_path):
