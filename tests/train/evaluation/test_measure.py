@@ -72,6 +72,7 @@ class Fake:
             self.sizes = (64, 128)
             self.upscaler = SimpleNamespace(training={"held_out": HELD_OUT})
         self.training = {"held_out": HELD_OUT}
+        self.stages = (self, self.upscaler) if upscale else (self,)
 
     def __call__(self, requests, seed, output_type, **options):
         told = [
