@@ -16,6 +16,7 @@ MAX_IMAGES = 256
 MAX_SEED = 2**32 - 1
 MAX_STEPS = 1000
 MAX_GUIDANCE_SCALE = 20.0
+MAX_EMPHASIS = 10.0
 
 
 def number(name: str, value: Any, low: float, high: float) -> float:
@@ -34,6 +35,15 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def interval(name: str, value: Any) -> tuple[float, float]:
+    """``value`` if it is a pair of numbers from 0 to 1, the lower one first."""
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
+        low, high = (number(name, end, 0, 1) for end in value)
+        if low <= high:
+            return low, high
+    raise ValueError(f"{name} must be two numbers, the lower one first, not {value!r:.80}")
 
 
 def one_of(name: str, value: Any, choices: Sequence[Any]) -> None:

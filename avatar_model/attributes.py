@@ -247,7 +247,7 @@ class Vocabulary:
         if not hint:
             near = difflib.get_close_matches(value[:80], known, n=3, cutoff=0.4)
             hint = f"; the nearest are {', '.join(map(repr, near))}" if near else ""
-        raise VocabularyError(f"{name} has no value {value[:80]!r}{hint}")
+        raise VocabularyError(f"{name} has no value {value!r:.80}{hint}")
 
     def parse(self, values: Mapping[str, Any]) -> dict[str, int]:
         """All 18 attributes of a request; those not named are ``ANY``.

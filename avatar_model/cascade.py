@@ -13,7 +13,6 @@ from .arguments import MAX_STEPS, one_of, whole
 from .config import check_upscaler
 from .denoiser import Denoiser
 from .device import choose_device
-from .guidance import steps_to_evaluations
 from .images import to_levels, to_model
 from .network import AvatarNetwork
 from .samplers import Callback
@@ -21,6 +20,19 @@ from .stage import Settings, Stage
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # of typing from Python 3.11 on
+
+STAGES = ("base", "upscaler")
+"""Names of the stages, in the order in which they generate."""
+SETTINGS = (
+    "guidance_scale",
+    "guidance_method",
+    "guidance_interval",
+    "num_inference_steps",
+    "sampler",
+    "size",
+    "upscaler_steps",
+)
+"""The arguments of ``Cascade.settings``."""
 
 
 class Cascade:
@@ -63,7 +75,7 @@ class Cascade:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """Of the base: ``guidance_scale``, ``num_inference_steps`` and ``sampler``."""
+        """Of the base, see ``Stage``."""
         return self.base.defaults
 
     @property
@@ -107,27 +119,37 @@ class Cascade:
 
     def settings(
         self,
+        *,
         guidance_scale: Any = None,
         num_inference_steps: Any = None,
         sampler: Any = None,
         size: Any = None,
         upscaler_steps: Any = None,
+        guidance_method: Any = None,
+        guidance_interval: Any = None,
     ) -> list[Settings]:
         """What a caller gave, for each stage that takes part; see ``Stage.settings``."""
-        of_base = self.base.settings(guidance_scale, num_inference_steps, sampler)
+        of_base = self.base.settings(
+            guidance_scale, num_inference_steps, sampler, guidance_method, guidance_interval
+        )
         size = self.sizes[-1] if size is None else size
         one_of("size", size, self.sizes)
         if upscaler_steps is not None:
             whole("upscaler_steps", upscaler_steps, 1, MAX_STEPS)
         if self.upscaler is None or size == self.sizes[0]:
             return [of_base]
-        # It follows the attributes as far as the base does, which alone exaggerates them.
-        return [of_base, self.upscaler.settings(min(of_base.scale, 1.0), upscaler_steps)]
+        scale, method, interval, _ = of_base.guidance
+        if method != "condition":
+            # Of a picture that is exaggerated already it draws what there is to see.
+            scale, method = min(scale, 1.0), "classic"
+        return [
+            of_base,
+            self.upscaler.settings(scale, upscaler_steps, None, method, interval),
+        ]
 
-    def evaluations(self, size: int, num_inference_steps: int, guidance_scale: float) -> list[int]:
-        """Network evaluations for one picture of this size, of each stage that takes part."""
-        settings = self.settings(guidance_scale, num_inference_steps, size=size)
-        return [steps_to_evaluations(s.steps, s.scale) for s in settings]
+    def evaluations(self, **settings: Any) -> list[int]:
+        """Network evaluations for one picture with these ``settings``, of each stage in turn."""
+        return [of_stage.evaluations for of_stage in self.settings(**settings)]
 
     def generate_rows(
         self,

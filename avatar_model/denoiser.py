@@ -21,6 +21,9 @@ INPUT_SCALINGS = ("unit", "wiener")
 
 Network = Callable[..., Tensor]
 
+Denoise = Callable[[Tensor, float], Tensor]
+"""(x_t [B, C, H, W], t) -> x_0 [B, C, H, W]: all that a sampler knows of the model."""
+
 
 @dataclass(eq=False, repr=False)
 class Denoiser:

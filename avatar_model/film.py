@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from PIL import Image
 from torch import Tensor
 
+from .cascade import SETTINGS, STAGES
 from .images import to_pil, to_pixels
 
 if TYPE_CHECKING:
     from .pipeline import AvatarOutput, AvatarPipeline
-
-STAGES = ("base", "upscaler")
-"""What the pipeline calls them, in the order in which they generate."""
 
 
 class State(NamedTuple):
@@ -70,9 +68,11 @@ def record(
 
     output = pipeline(attributes, **options, output_type="np", callback=keep)
     states: list[State] = []
-    for name, stage, run in zip(STAGES, pipeline.stages, runs, strict=False):
+    of_stages = pipeline.settings(**{n: v for n, v in options.items() if n in SETTINGS})
+    for name, stage, settings, run in zip(STAGES, pipeline.stages, of_stages, runs, strict=False):
         # A callback tells what a step led to; its estimate belongs to where the step came from.
-        reached = [(1.0, stage.noise(output.seeds)), *((s.t, s.x) for s in run)]
+        start = stage.noise(output.seeds, settings.guidance)
+        reached = [(1.0, start), *((s.t, s.x) for s in run)]
         estimates = [*(s.x0 for s in run), run[-1].x]
         states += [State(t, x, x0, name) for (t, x), x0 in zip(reached, estimates, strict=True)]
     return states, output
@@ -84,9 +84,7 @@ def film(
     *,
     num_inference_steps: int = 12,
     seed: int | None = None,
-    guidance_scale: float | None = None,
-    sampler: str | None = None,
-    size: int | None = None,
+    **settings: Any,
 ) -> list[FilmFrame]:
     """Generate one avatar and show every step of every stage.
 
@@ -96,13 +94,14 @@ def film(
     Args:
         num_inference_steps: S, of the base. More than such a model needs, to have something to look
             at; an upscaler takes its own default.
-        attributes, seed, guidance_scale, sampler, size: as for the pipeline's ``__call__``.
+        attributes, seed, settings: as for the pipeline's ``__call__``.
 
     Returns:
-        S + 1 frames of the base. The first is pure noise, whose estimate is what one step alone
-        would generate, and the last the picture. If ``size`` is the upscaler's, its frames
-        follow, one more than its steps, from noise of its own. The last of all is the avatar that
-        ``__call__`` generates with the same arguments.
+        S + 1 frames of the base, S being more where the model needs it (see ``__call__``). The
+        first is what it starts from, mostly pure noise, whose estimate is what one step alone would
+        generate, and the last the picture. If ``size`` is the upscaler's, its frames follow, one
+        more than its steps, from noise of its own. The last of all is the avatar that ``__call__``
+        generates with the same arguments.
 
     Raises:
         ValueError: as the pipeline does.
@@ -116,9 +115,7 @@ def film(
         attributes,
         num_inference_steps=num_inference_steps,
         seed=seed,
-        guidance_scale=guidance_scale,
-        sampler=sampler,
-        size=size,
+        **settings,
     )
 
     def picture(x: Tensor) -> Image.Image:

@@ -142,6 +142,8 @@ class AvatarPipeline(Cascade):
         sampler: str | None = None,
         size: int | None = None,
         upscaler_steps: int | None = None,
+        guidance_method: str | None = None,
+        guidance_interval: tuple[float, float] | None = None,
         seed: int | Sequence[int] | None = None,
         generator: torch.Generator | None = None,
         output_type: str = "pil",
@@ -154,12 +156,18 @@ class AvatarPipeline(Cascade):
                 out are "Any"; or a sequence of such mappings, one per avatar. "Any" is sampled
                 with the frequencies of the training data, on its own for every image.
             num_images: how many images per mapping, at most 256 in all.
-            guidance_scale: 0..20; 1 is no guidance, as in diffusers. Default: the model's.
-            num_inference_steps: 1..1000. Default: the model's.
+            guidance_scale: 0..20; 0 is the average face, 1 as asked, above 1 emphasised: how is
+                what ``guidance_method`` says. Default: the model's.
+            num_inference_steps: 1..1000. Default: the model's. With the method "condition" and a
+                scale below 1 at least as many as the model needs there.
             sampler: "ddim", "ddpm" or "dpm++". Default: the model's.
             size: side of the pictures, one of ``sizes``. Default: the largest. Of the same recipe
                 the smaller one is what the larger one was made from.
             upscaler_steps: 1..1000, steps of the second stage. Default: the model's.
+            guidance_method: "condition", one evaluation of the network a step; "classic" or
+                "projected", two; see ``guidance.py``. Default: the model's.
+            guidance_interval: the lowest and the highest t, from 0 to 1, at which guidance applies.
+                Default: always.
             seed: 0..4294967295; image i uses seed + i. Or one seed per image. Default: random.
             generator: chooses the seeds instead, for those used to diffusers.
             output_type: "pil", "np" or "pt", see ``AvatarOutput.images``.
@@ -170,7 +178,15 @@ class AvatarPipeline(Cascade):
             VocabularyError: an attribute or value the model does not know (a ValueError).
             ValueError: another argument out of range; the message names it.
         """
-        settings = self.settings(guidance_scale, num_inference_steps, sampler, size, upscaler_steps)
+        settings = self.settings(
+            guidance_scale=guidance_scale,
+            num_inference_steps=num_inference_steps,
+            sampler=sampler,
+            size=size,
+            upscaler_steps=upscaler_steps,
+            guidance_method=guidance_method,
+            guidance_interval=guidance_interval,
+        )
         one_of("output_type", output_type, OUTPUT_TYPES)
         requests = parse_requests(attributes, num_images, self.vocabulary)
         seeds = image_seeds(seed, generator, len(requests))
@@ -199,10 +215,7 @@ class AvatarPipeline(Cascade):
         *,
         num_frames: int = 16,
         seed: int | None = None,
-        guidance_scale: float | None = None,
-        num_inference_steps: int | None = None,
-        sampler: str | None = None,
-        size: int | None = None,
+        **settings: Any,
     ) -> list[Image.Image]:
         """Generate the way from one avatar to another, through Tau's embedding (``morph_path``).
 
@@ -214,7 +227,9 @@ class AvatarPipeline(Cascade):
                 makes of them with the same seed and settings.
             num_frames: 2..256, the ends included.
             seed: 0..4294967295. Default: random.
-            guidance_scale, num_inference_steps, sampler, size: as for ``__call__``.
+            settings: ``guidance_scale``, ``guidance_method``, ``guidance_interval``,
+                ``num_inference_steps``, ``sampler``, ``size`` and ``upscaler_steps``, as for
+                ``__call__``.
 
         Returns:
             PIL images, mode RGBA.
@@ -224,10 +239,11 @@ class AvatarPipeline(Cascade):
                 know (a ValueError).
             ValueError: another argument out of range; the message names it.
         """
-        settings = self.settings(guidance_scale, num_inference_steps, sampler, size)
+        of_stages = self.settings(**settings)
         num_frames = whole("num_frames", num_frames, 2, MAX_IMAGES)
         seeds = image_seeds(seed, None, 1)
         first = complete("start", start, self.vocabulary, seeds[0])
         last = complete("end", end, self.vocabulary, seeds[0])
-        x = self.generate_rows(morph_path(first, last, num_frames), seeds * num_frames, settings)
+        rows = morph_path(first, last, num_frames)
+        x = self.generate_rows(rows, seeds * num_frames, of_stages)
         return [to_pil(picture) for picture in to_pixels(x, self.base.config.pixel_range)]

@@ -15,8 +15,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .denoiser import Denoise
 from .device import send
-from .guidance import Denoise
 from .schedules import Schedule
 
 Callback = Callable[[int, float, Tensor, Tensor], None]

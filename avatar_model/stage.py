@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .arguments import MAX_GUIDANCE_SCALE, MAX_STEPS, number, one_of, whole
+from .arguments import MAX_EMPHASIS, MAX_GUIDANCE_SCALE, MAX_STEPS, interval, number, one_of, whole
+from .attributes import NAMES, attribute
 from .backend import choose_backend
 from .config import ModelConfig
 from .denoiser import Denoiser
-from .guidance import guided
+from .guidance import GUIDANCE_METHODS, Guidance, guided
 from .network import AvatarNetwork
 from .samplers import SAMPLERS, Callback, noise_like, time_grid
 
@@ -26,13 +27,21 @@ OWN_NOISE = 0x9E3779B9
 """A seed XOR this gives an upscaler other noise than the base has for the same avatar. Torch looks
 at 32 bits of a seed, so no larger number would do."""
 
+SHAPES = {name: 0.3 for name in NAMES if not name.endswith("_color")}
+"""What is emphasised until it is measured (``train.evaluate``): more of a colour is another one."""
+
 
 class Settings(NamedTuple):
     """How a stage generates, checked; see ``AvatarPipeline.__call__``."""
 
     steps: int
-    scale: float
     sampler: str
+    guidance: Guidance
+
+    @property
+    def evaluations(self) -> int:
+        """Of the network, for one picture."""
+        return self.guidance.evaluations(self.steps)
 
 
 class Stage:
@@ -40,8 +49,9 @@ class Stage:
 
     Args:
         network: set to evaluation mode.
-        defaults: ``guidance_scale``, ``num_inference_steps`` and ``sampler``, for what a caller
-            leaves open.
+        defaults: ``guidance_scale``, ``guidance_method``, ``num_inference_steps`` and ``sampler``,
+            for what a caller leaves open; and of the method "condition" ``emphasis``, see
+            ``Guidance``, and ``steps_below_scale_1``, the fewest steps below that scale.
         training: how it was trained, for people to read.
         graph: the network for ONNX Runtime, if there is one (``onnx_unet.py``).
 
@@ -63,6 +73,9 @@ class Stage:
         self.network = network.eval()
         self.defaults: dict[str, Any] = {
             "guidance_scale": 1.0,
+            "guidance_method": "classic",  # that of checkpoints from when there was no other
+            "emphasis": dict(SHAPES),
+            "steps_below_scale_1": 1,
             "num_inference_steps": 1 if self.config.is_upscaler else 4,
             "sampler": "ddim",
             **(defaults or {}),
@@ -100,18 +113,44 @@ class Stage:
         self.denoiser = Denoiser.from_config(step, self.config)
         return self
 
-    def settings(self, scale: Any = None, steps: Any = None, sampler: Any = None) -> Settings:
+    def settings(
+        self,
+        scale: Any = None,
+        steps: Any = None,
+        sampler: Any = None,
+        method: Any = None,
+        interval_: Any = None,
+    ) -> Settings:
         """What a caller gave, or the default for None; ValueError names what is out of range."""
-        asked = {"guidance_scale": scale, "num_inference_steps": steps, "sampler": sampler}
+        asked = {
+            "guidance_scale": scale,
+            "num_inference_steps": steps,
+            "sampler": sampler,
+            "guidance_method": method,
+        }
         values = self.defaults | {name: v for name, v in asked.items() if v is not None}
-        steps = whole("num_inference_steps", values["num_inference_steps"], 1, MAX_STEPS)
-        scale = number("guidance_scale", values["guidance_scale"], 0, MAX_GUIDANCE_SCALE)
+        steps, below = (
+            whole(name, values[name], 1, MAX_STEPS)
+            for name in ("num_inference_steps", "steps_below_scale_1")
+        )
         one_of("sampler", values["sampler"], tuple(SAMPLERS))
-        return Settings(steps, scale, values["sampler"])
+        one_of("guidance_method", values["guidance_method"], GUIDANCE_METHODS)
+        guidance = Guidance(
+            number("guidance_scale", values["guidance_scale"], 0, MAX_GUIDANCE_SCALE),
+            values["guidance_method"],
+            (0.0, 1.0) if interval_ is None else interval("guidance_interval", interval_),
+            _emphasis(values["emphasis"]),
+        )
+        if guidance.below_one:
+            steps = max(steps, below)
+        return Settings(steps, values["sampler"], guidance)
 
-    def noise(self, seeds: Sequence[int]) -> Tensor:
-        """The noise that the avatars of these seeds start from, [N, 4, H, W]."""
-        return noise_like(self._blank(len(seeds)), self._generators(seeds))
+    def noise(self, seeds: Sequence[int], guidance: Guidance | None = None) -> Tensor:
+        """What the avatars of these seeds start from, [N, 4, H, W]: see ``Guidance.below_one``."""
+        blank = self._blank(len(seeds))
+        if guidance is not None and guidance.below_one:
+            return blank
+        return noise_like(blank, self._generators(seeds))
 
     def generate(
         self,
@@ -135,16 +174,16 @@ class Stage:
         x = self._blank(len(seeds))
         # One step from noise that the network does not see leaves nothing of it, and a GPU would
         # wait longer for it than for the rest.
-        if settings.steps > 1 or not self.denoiser.blind_to_noise:
+        seen = settings.steps > 1 or not self.denoiser.blind_to_noise
+        if seen and not settings.guidance.below_one:
             x = noise_like(x, generators)
-        condition = self.network.prepare(one_hot, low_res)
-        null_condition = None
-        if settings.scale != 1:
-            # Of a base it is the same for all images, so once is enough.
-            all_open = torch.zeros_like(one_hot if low_res is not None else one_hot[:1])
-            null_condition = self.network.prepare(all_open, low_res)
         return SAMPLERS[settings.sampler](
-            guided(self.denoiser, condition, null_condition, settings.scale),
+            guided(
+                self.denoiser,
+                lambda rows: self.network.prepare(rows, low_res),
+                one_hot,
+                settings.guidance,
+            ),
             self.denoiser.schedule,
             x,
             time_grid(settings.steps),
@@ -159,3 +198,13 @@ class Stage:
     def _blank(self, count: int) -> Tensor:
         side = self.config.image_size
         return torch.zeros(count, 4, side, side, device=self.device)
+
+
+def _emphasis(value: Any) -> dict[str, float]:
+    """``value`` if it is a mapping from attribute names to strengths."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"emphasis must be a mapping from names to numbers, not {value!r:.80}")
+    return {
+        attribute(name).name: number(f"emphasis of {name}", strength, 0, MAX_EMPHASIS)
+        for name, strength in value.items()
+    }

@@ -17,20 +17,26 @@ import platform
 import shlex
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import torch
 
 from avatar_model import AvatarPipeline
+from avatar_model.cascade import STAGES
 from avatar_model.classifier import AvatarClassifier
+from avatar_model.stage import SHAPES
 from train.command import command
 from train.data.dataset import open_dataset
+from train.evaluation.emphasis import measure_emphasis
+from train.evaluation.guidance_scale import measure_guidance
 from train.evaluation.inputs import EvaluationError, at_size, check
 from train.evaluation.measure import measure
-from train.evaluation.pictures import save_pictures
+from train.evaluation.palette import measure_palette
+from train.evaluation.pictures import save_guidance_strips, save_pictures
 from train.evaluation.report import card_metrics, card_section, write_report
-from train.evaluation.sweep import choose, plot, sweep, sweep_upscaler
+from train.evaluation.sweep import choose, plot, sweep, sweep_below_1, sweep_upscaler
 from train.hub.model_card import write_model_card
 
 COMPARED_SIZE = 256
@@ -48,9 +54,10 @@ def main(
     with_sweep: bool = True,
     sweep_images: int = 64,
     steps: tuple[int, ...] = (1, 2, 4, 8),
-    scales: tuple[float, ...] = (1.0, 1.25, 1.5, 2.0),
+    scales: tuple[float, ...] = (1.0, 1.5, 3.0, 9.0),
     samplers: tuple[str, ...] = ("ddim", "dpm++", "ddpm"),
     upscaler_steps: tuple[int, ...] = (1, 2, 4),
+    steps_below_1: tuple[int, ...] = (1, 2, 4, 8, 16),
     device: str | None = None,
     set_defaults: bool = False,
     card: bool = False,
@@ -66,14 +73,17 @@ def main(
         out: folder for the report.
         seeds: every combination is drawn once with each.
         num_images: how many combinations of the split; by default all.
-        with_sweep: also try samplers, steps and guidance scales, on the validation split.
-        sweep_images: how many combinations the sweep draws.
+        with_sweep: also try samplers, steps and guidance, on the validation split.
+        sweep_images: how many combinations the sweep draws; to find what guidance should emphasise
+            takes all of them.
         steps: numbers of sampling steps to try.
-        scales: guidance scales to try.
+        scales: guidance scales to try, and to measure at full size.
         samplers: samplers to try.
         upscaler_steps: numbers of steps of the upscaler to try, if there is one.
+        steps_below_1: numbers of steps to try below guidance scale 1.
         device: cpu, cuda or cuda:1; by default a GPU if there is one.
-        set_defaults: write the best setting of the sweep into the model's folder, before measuring.
+        set_defaults: write what is best into the model's folder, before measuring: the setting of
+            the sweep, and what guidance emphasises, which is tried only for that.
         card: write the report into the model card, README.md of the model's folder.
     """
     started = time.monotonic()
@@ -81,7 +91,7 @@ def main(
         raise EvaluationError(f"{model} is not a folder, so nothing can be written into it")
     if not seeds or (num_images is not None and num_images < 1):
         raise EvaluationError("at least one seed and one image are needed")
-    if with_sweep and not all((steps, scales, samplers, upscaler_steps)):
+    if with_sweep and not all((steps, scales, samplers, upscaler_steps, steps_below_1)):
         raise EvaluationError("the sweep needs at least one value of everything it tries")
     pipeline = AvatarPipeline.from_pretrained(model, device=device)
     reader = None
@@ -94,13 +104,33 @@ def main(
     check(pipeline, reader, truth, train)
     out.mkdir(parents=True, exist_ok=True)
 
-    swept = None
+    emphasis, swept = [], None
     if with_sweep:
-        _say("trying samplers, steps and guidance scales")
+        validation = dataset.take(dataset.split("validation"))
+        if set_defaults and reader:
+            for stage in pipeline.stages:
+                stage.defaults["emphasis"] = {}
+            for stage, name in reversed([*zip(pipeline.stages, STAGES, strict=False)]):
+                _say(f"trying what the {name} should emphasise")
+                found = measure_emphasis(pipeline, stage, reader, validation)
+                stage.defaults["emphasis"] = found["emphasis"]
+                emphasis.append({"stage": name, "images": len(validation), **found})
+            if not any(found["emphasis"] for found in emphasis):
+                # A visitor should see that the scale does something all the same.
+                pipeline.stages[-1].defaults["emphasis"] = dict(SHAPES)
+        _say("trying samplers, steps and guidance")
         validation = dataset.take(dataset.split("validation")[:sweep_images])
+        below_1 = sweep_below_1(pipeline, validation, steps_below_1)
+        if set_defaults:
+            steps_chosen = below_1["best"]["num_inference_steps"]
+            pipeline.defaults["steps_below_scale_1"] = steps_chosen
         entries = sweep(pipeline, validation, samplers, steps, scales)
         plot(out / "sweep.png", entries)
-        swept = {"images": len(validation), **choose(entries, pipeline.defaults, set_defaults)}
+        swept = {
+            "images": len(validation),
+            **choose(entries, pipeline.defaults, set_defaults),
+            "below_1": below_1,
+        }
         if pipeline.upscaler:
             _say("trying steps of the upscaler")
             validation = at_size(pipeline.sizes[-1], validation, data)
@@ -113,6 +143,12 @@ def main(
         sizes = sorted({pipeline.sizes[-1], COMPARED_SIZE} - {config.image_size})
         larger = {size: at_size(size, truth, data).images for size in sizes}
     measured, generated = measure(pipeline, reader, truth, train, seeds, _say, larger)
+    guidance = None
+    if with_sweep:
+        _say("moving the guidance scale")
+        whole = replace(truth, images=larger.get(pipeline.sizes[-1], truth.images))
+        guidance = measure_guidance(pipeline, reader, whole, measure_palette(train), scales)
+        save_guidance_strips(out, pipeline, truth.attributes)
     report = {
         "about": {
             "model": model,
@@ -130,6 +166,7 @@ def main(
         },
         **measured,
         **({"sweep": swept} if swept else {}),
+        **({"guidance": {**guidance, "measured": emphasis}} if guidance else {}),
     }
     write_report(out, report)
     real = larger.get(pipeline.sizes[-1], truth.images)

@@ -27,6 +27,7 @@ def main(
     steps: int = 20,
     sampler: str | None = None,
     guidance_scale: float | None = None,
+    guidance_method: str | None = None,
     seed: int = 0,
     scale: int | None = None,
 ) -> None:
@@ -42,6 +43,7 @@ def main(
         steps: sampling steps.
         sampler: ddim, ddpm or dpm++; by default the model's.
         guidance_scale: by default the model's.
+        guidance_method: condition, classic or projected; by default the model's.
         seed: of the first avatar; the others follow.
         scale: side of an avatar's pixel in the pictures; by default avatars are about 128 wide.
     """
@@ -59,6 +61,7 @@ def main(
         num_inference_steps=steps,
         sampler=sampler,
         guidance_scale=guidance_scale,
+        guidance_method=guidance_method,
         seed=seed,
     )
     scale = scale or max(1, 128 // pipeline.network.config.image_size)

@@ -8,9 +8,18 @@ import gradio as gr
 
 from avatar_model import ANY, ATTRIBUTES, AvatarPipeline
 from avatar_model.attributes import ANY_LABEL, GROUPS
+from avatar_model.guidance import EVALUATIONS
 from avatar_model.samplers import SAMPLERS
 from ui.html.elements import html
-from ui.recipe import MAX_GUIDANCE_SCALE, MAX_IMAGES, max_steps
+from ui.recipe import MAX_IMAGES, max_steps
+
+SLIDER_SCALE = 9
+"""The blog's largest guidance scale."""
+SCALE_WORDS = (
+    '<div class="scale-words"><span>average face</span><span>as asked</span>'
+    "<span>emphasised</span></div>"
+)
+"""Below the slider, at 0, 1 and from there on."""
 
 
 def make_looks(pipeline: AvatarPipeline) -> dict[str, Any]:
@@ -44,17 +53,25 @@ def make_settings(pipeline: AvatarPipeline) -> tuple[dict[str, Any], gr.Checkbox
     defaults = pipeline.defaults
     settings: dict[str, Any] = {}
     with gr.Row(elem_classes="fields", elem_id="drawing"):
-        settings["guidance_scale"] = _slider(
-            "Guidance scale",
-            "1 draws just what you chose. More exaggerates it, less blurs it.",
-            (0, MAX_GUIDANCE_SCALE, 0.1),
-            defaults["guidance_scale"],
-        )
-        settings["num_images"] = _slider(
-            "Number of images",
-            "Looks left on Any differ from image to image.",
-            (1, MAX_IMAGES, 1),
-            1,
+        with gr.Column(min_width=220, elem_id="guidance-control"):
+            settings["guidance_scale"] = _slider(
+                "Guidance scale",
+                "How strongly your choices are followed.",
+                (0, SLIDER_SCALE, 0.05),
+                defaults["guidance_scale"],
+            )
+            html(SCALE_WORDS)
+        settings["guidance_method"] = gr.Dropdown(
+            [
+                (f"{name.capitalize()}: {count} evaluation{'s' * (count > 1)} a step", name)
+                for name, count in EVALUATIONS.items()
+            ],
+            value=defaults["guidance_method"],
+            label="Guidance method",
+            info="Condition asks for more of what you chose. Classic, from the textbook, "
+            "exaggerates how it differs from the average face; projected does so within limits.",
+            min_width=220,
+            elem_id="guidance-method",
         )
         settings["num_inference_steps"] = _slider(
             "Steps",
@@ -68,6 +85,12 @@ def make_settings(pipeline: AvatarPipeline) -> tuple[dict[str, Any], gr.Checkbox
             label="Sampler",
             info="How each step goes from noise towards the picture.",
             min_width=220,
+        )
+        settings["num_images"] = _slider(
+            "Number of images",
+            "Looks left on Any differ from image to image.",
+            (1, MAX_IMAGES, 1),
+            1,
         )
         with gr.Column(min_width=220):
             settings["seed"] = gr.Number(

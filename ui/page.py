@@ -164,7 +164,7 @@ def _wire(
 
     on(page.load, handlers.open_page)
     changes = [
-        *(controls[name].input for name in (*NAMES, "sampler", "seed")),
+        *(controls[name].input for name in (*NAMES, "guidance_method", "sampler", "seed")),
         *(controls[name].release for name in SLIDERS),
     ]
     on(partial(gr.on, changes), handlers.change)

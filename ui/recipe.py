@@ -10,6 +10,7 @@ from typing import Any
 from avatar_model import ANY, AvatarPipeline
 from avatar_model.arguments import MAX_SEED, number, one_of, whole
 from avatar_model.attributes import NAMES
+from avatar_model.guidance import GUIDANCE_METHODS
 from avatar_model.samplers import SAMPLERS
 
 MAX_IMAGES = 16
@@ -17,7 +18,14 @@ MAX_STEPS = 50
 MAX_GUIDANCE_SCALE = 10
 """Lower than the pipeline's own limits, because all visitors share one sampler."""
 
-SETTINGS = ("guidance_scale", "num_inference_steps", "sampler", "seed", "num_images")
+SETTINGS = (
+    "guidance_scale",
+    "guidance_method",
+    "num_inference_steps",
+    "sampler",
+    "seed",
+    "num_images",
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class Recipe:
     looks: tuple[int, ...]
     seed: int
     guidance_scale: float
+    guidance_method: str
     num_inference_steps: int
     sampler: str
     num_images: int = 1
@@ -42,7 +51,8 @@ class Recipe:
 
         Args:
             values: attribute names and settings; what is left out or None is "Any", or the
-                model's default, or seed 0, or one image.
+                model's default, or seed 0, or one image. A scale without a method is from when
+                there was only the method "classic", and means what it meant.
 
         Raises:
             ValueError: with one sentence that names the culprit.
@@ -55,13 +65,17 @@ class Recipe:
         looks = pipeline.vocabulary.parse({n: v for n, v in values.items() if n in NAMES})
         defaults = {**pipeline.defaults, "seed": 0, "num_images": 1}
         given = {name: _number(values.get(name)) for name in SETTINGS}
+        if given["guidance_method"] is None and given["guidance_scale"] not in (None, 1):
+            given["guidance_method"] = "classic"
         given = {n: defaults[n] if value is None else value for n, value in given.items()}
         one_of("sampler", given["sampler"], tuple(SAMPLERS))
+        one_of("guidance_method", given["guidance_method"], GUIDANCE_METHODS)
         steps, images = "num_inference_steps", "num_images"
         return cls(
             tuple(looks[name] for name in NAMES),
             whole("seed", given["seed"], 0, MAX_SEED),
             number("guidance_scale", given["guidance_scale"], 0, MAX_GUIDANCE_SCALE),
+            given["guidance_method"],
             whole(steps, given[steps], 1, max_steps(pipeline)),
             given["sampler"],
             whole(images, given[images], 1, MAX_IMAGES),
@@ -104,6 +118,12 @@ class Recipe:
     def named_looks(self) -> dict[str, int]:
         """Attribute name to value, ``ANY`` where left open."""
         return dict(zip(NAMES, self.looks, strict=True))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The pipeline's arguments that are the same for all images of one batch."""
+        names = ("guidance_scale", "guidance_method", "num_inference_steps", "sampler")
+        return {name: getattr(self, name) for name in names}
 
     def values(self) -> dict[str, Any]:
         """Names to values, without the looks left on "Any": ``parse`` gives the recipe back."""

@@ -2,9 +2,7 @@ import pytest
 import torch
 
 from avatar_model.denoiser import INPUT_SCALINGS, PREDICTIONS, Denoiser
-from avatar_model.guidance import guided
 from avatar_model.schedules import cosine, flow, linear, sigmoid
-from avatar_model.tau import Condition
 
 SCHEDULES = [flow(), cosine(), linear(), sigmoid(input_scale=0.5)]
 
@@ -70,41 +68,3 @@ def test_unit_scaling_gives_the_network_unit_variance_and_wiener_the_linear_esti
 def test_bad_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         Denoiser(lambda *_: None, flow(), **options)
-
-
-def condition(value, batch):
-    return Condition(torch.full((batch, 18, 2), value), torch.full((batch, 2), value), None)
-
-
-def by_condition(x, t, c):
-    """A stand-in network: the image is 0.3 everywhere if the condition is 1, and 0.1 if it is 0."""
-    return (0.1 + 0.2 * c.pooled[:, :1, None, None]).expand_as(x)
-
-
-@pytest.mark.parametrize(("scale", "expected"), [(0.0, 0.1), (1.0, 0.3), (2.0, 0.5), (9.0, 1.0)])
-def test_guidance_extrapolates_and_clips(scale, expected):
-    denoise = guided(Denoiser(by_condition, flow()), condition(1.0, 3), condition(0.0, 1), scale)
-    out = denoise(torch.randn(3, 4, 8, 8), 0.5)
-    assert torch.allclose(out, torch.full_like(out, expected))
-
-
-def test_guidance_applies_inside_its_interval_only():
-    denoise = guided(
-        Denoiser(by_condition, flow()), condition(1.0, 1), condition(0.0, 1), 2.0, (0.2, 0.8)
-    )
-    x = torch.randn(1, 4, 8, 8)
-    values = [round(denoise(x, t).mean().item(), 4) for t in (0.1, 0.5, 0.9)]
-    assert values == [0.3, 0.5, 0.3]
-
-
-def test_scale_1_costs_one_evaluation_and_needs_no_null_condition():
-    calls = []
-
-    def network(x, t, c):
-        calls.append(len(x))
-        return x
-
-    guided(Denoiser(network, flow()), condition(1.0, 2))(torch.randn(2, 4, 8, 8), 0.5)
-    assert calls == [2]
-    with pytest.raises(ValueError, match="null condition"):
-        guided(Denoiser(network, flow()), condition(1.0, 2), scale=2.0)

@@ -49,6 +49,15 @@ def test_the_first_frame_is_noise_and_what_one_step_makes_of_it(pipe):
     assert np.array_equal(np.asarray(first.estimate), np.asarray(one))
 
 
+def test_on_the_way_from_the_average_face_it_starts_without_noise(pipe):
+    options = {"seed": 3, "guidance_scale": 0.5, "guidance_method": "condition"}
+    first, *_, last = film(pipe, LOOK, num_inference_steps=2, **options)
+    assert not record(pipe, LOOK, **options)[0][0].x.any()
+    one, two = (pipe(LOOK, num_inference_steps=n, **options).images[0] for n in (1, 2))
+    assert np.array_equal(np.asarray(first.estimate), np.asarray(one))
+    assert np.array_equal(np.asarray(last.estimate), np.asarray(two))
+
+
 def test_an_estimate_belongs_to_the_noisy_image_beside_it(pipe):
     states, output = record(pipe, LOOK, num_images=2, num_inference_steps=3, seed=1)
     assert [s.t for s in states] == pytest.approx([1, 2 / 3, 1 / 3, 0])

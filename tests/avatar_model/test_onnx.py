@@ -63,7 +63,14 @@ def test_the_graph_draws_what_torch_draws_with_any_weights_and_batch(graph, seed
         assert (OnnxUNet(network, graph)(*inputs) - reference).abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("options", [{}, {"guidance_scale": 2.0, "sampler": "ddpm"}])
+GUIDED = [
+    {},
+    {"guidance_scale": 2.0, "sampler": "ddpm"},
+    *({"guidance_scale": 2.0, "guidance_method": m} for m in ("condition", "projected")),
+]
+
+
+@pytest.mark.parametrize("options", GUIDED)
 def test_the_pipeline_draws_the_same_images(pipe, options):
     options = {"seed": 3, "num_images": 3, "num_inference_steps": 3, **options}
     expected = pipe(LOOK, output_type="np", **options)
@@ -125,7 +132,7 @@ class TestTwoStages:
         assert (folder / "unet.onnx").read_bytes() == graph
         assert (folder / "upscaler" / "unet.onnx").read_bytes() == larger
 
-    @pytest.mark.parametrize("options", [{}, {"guidance_scale": 2.0, "sampler": "ddpm"}])
+    @pytest.mark.parametrize("options", GUIDED)
     @pytest.mark.parametrize("size", [16, 64])
     def test_both_stages_draw_the_same_images(self, folder, size, options):
         pipe = AvatarPipeline.from_pretrained(folder, device="cpu")

@@ -40,18 +40,37 @@ def test_draws_transparent_images_with_complete_attributes_and_seeds(pipe):
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm++"])
-@pytest.mark.parametrize("guidance_scale", [1.0, 2.5])
-def test_an_image_is_the_same_in_any_batch(pipe, sampler, guidance_scale):
-    options = {"sampler": sampler, "guidance_scale": guidance_scale, "num_inference_steps": 3}
+@pytest.mark.parametrize(
+    "guidance",
+    [
+        {"guidance_scale": 1.0},
+        {"guidance_scale": 2.5, "guidance_method": "classic"},
+        {"guidance_scale": 2.5, "guidance_method": "condition"},
+        {"guidance_scale": 0.5, "guidance_method": "condition"},
+        {"guidance_scale": 2.5, "guidance_method": "projected", "guidance_interval": (0.2, 0.8)},
+    ],
+)
+def test_an_image_is_the_same_in_any_batch(pipe, sampler, guidance):
+    options = {"sampler": sampler, "num_inference_steps": 3, **guidance}
     alone = pipe(LOOK, seed=9, **options)
     batch = pipe([{"hair": 1}, LOOK, {}], seed=[3, 9, 5], **options)
     assert batch.attributes[1] == alone.attributes[0]
     assert np.abs(pixels(batch)[1] - pixels(alone)[0]).max() <= 1
 
 
-@pytest.mark.parametrize(("guidance_scale", "conditions"), [(1.0, 1), (2.5, 2)])
+@pytest.mark.parametrize(
+    ("guidance", "conditions"),
+    [
+        ({}, 1),
+        ({"guidance_scale": 2.5, "guidance_method": "classic"}, 2),
+        ({"guidance_scale": 2.5, "guidance_method": "projected"}, 2),
+        ({"guidance_scale": 2.5, "guidance_method": "condition"}, 1),
+        ({"guidance_scale": 2.5, "guidance_method": "classic", "guidance_interval": (0, 0.5)}, 2),
+        ({"guidance_scale": 2.5, "guidance_method": "condition", "guidance_interval": (0, 0.5)}, 2),
+    ],
+)
 def test_conditions_are_computed_once_per_avatar_whatever_the_steps(
-    pipe, guidance_scale, conditions, monkeypatch
+    pipe, guidance, conditions, monkeypatch
 ):
     calls = Counter()
     unet = pipe.network.unet
@@ -66,7 +85,7 @@ def test_conditions_are_computed_once_per_avatar_whatever_the_steps(
             return forward(*args)
 
         monkeypatch.setattr(module, "forward", counted)
-    pipe(LOOK, num_images=2, num_inference_steps=5, guidance_scale=guidance_scale, seed=1)
+    pipe(LOOK, num_images=2, num_inference_steps=5, seed=1, **guidance)
     assert calls.pop("step") == 5
     assert len(calls) == 4 and set(calls.values()) == {conditions}
 
@@ -117,6 +136,10 @@ def test_callback_is_called_after_every_step(pipe):
         ({"guidance_scale": float("nan")}, "guidance_scale must be a number from 0 to 20, not nan"),
         ({"guidance_scale": "2"}, "guidance_scale must be a number"),
         ({"sampler": "euler"}, "sampler must be one of ddim, ddpm, dpm"),
+        ({"guidance_method": "apg"}, "guidance_method must be one of condition, classic, pro"),
+        ({"guidance_interval": 0.5}, "guidance_interval must be two numbers, the lower one first"),
+        ({"guidance_interval": (0.8, 0.2)}, "guidance_interval must be two numbers, the lower"),
+        ({"guidance_interval": (0, 2)}, "guidance_interval must be a number from 0 to 1, not 2"),
         ({"output_type": "jpeg"}, "output_type must be one of pil, np, pt"),
         ({"seed": "seven"}, "seed must be a whole number from 0 to 4294967295, not 'seven'"),
         ({"seed": -1}, "seed must be .* not -1"),

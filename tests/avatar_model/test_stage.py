@@ -8,7 +8,8 @@ import torch
 
 from avatar_model.arguments import MAX_SEED
 from avatar_model.attributes import SIZES, one_hot
-from avatar_model.stage import Settings, Stage
+from avatar_model.guidance import Guidance
+from avatar_model.stage import SHAPES, Settings, Stage
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, random_network
 
 
@@ -39,11 +40,24 @@ def draw(stage, settings, seeds, rows=slice(None)):
 
 
 def test_what_is_left_open_is_the_models_default(base, upscaler):
-    assert base.settings() == Settings(steps=4, scale=1.0, sampler="ddim")
+    assert base.settings() == Settings(4, "ddim", Guidance(1.0, "classic", emphasis=SHAPES))
     assert upscaler.settings().steps == 1
     own = Stage(random_network(TINY_UPSCALER), {"num_inference_steps": 2})
-    assert own.settings() == Settings(2, 1.0, "ddim")
-    assert own.settings(0, 3, "ddpm") == Settings(3, 0.0, "ddpm")
+    assert (own.settings().steps, own.settings().guidance.scale) == (2, 1.0)
+    asked = own.settings(0, 3, "ddpm", "projected", (0.2, 0.8))
+    assert asked == Settings(3, "ddpm", Guidance(0.0, "projected", (0.2, 0.8), SHAPES))
+
+
+def test_below_scale_1_there_are_steps_enough_and_no_noise():
+    defaults = {"guidance_method": "condition", "steps_below_scale_1": 8}
+    stage = Stage(random_network(TINY_MODEL), defaults)
+    assert [stage.settings(scale, 2).steps for scale in (0, 0.9, 1, 3)] == [8, 8, 2, 2]
+    assert stage.settings(0.9, 12).steps == 12
+    assert stage.settings(0.9, 2, method="classic").steps == 2
+    first, second = (draw(stage, stage.settings(0.5), seeds) for seeds in ([1] * 4, [2] * 4))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, draw(stage, stage.settings(0.6), [1] * 4))
+    assert not stage.noise([1], stage.settings(0.5).guidance).any()
 
 
 @pytest.mark.parametrize(
@@ -51,6 +65,11 @@ def test_what_is_left_open_is_the_models_default(base, upscaler):
     [
         (TINY_UPSCALER, {"num_inference_steps": 0}, "num_inference_steps must be"),
         (TINY_MODEL, {"sampler": "euler"}, "sampler must be one of"),
+        (TINY_MODEL, {"guidance_method": "cfg++"}, "guidance_method must be one of condition"),
+        (TINY_MODEL, {"steps_below_scale_1": 0}, "steps_below_scale_1 must be"),
+        (TINY_MODEL, {"emphasis": {"hare": 1.0}}, "unknown attribute 'hare'; did you mean 'hair'"),
+        (TINY_MODEL, {"emphasis": {"hair": -1}}, "emphasis of hair must be a number from 0 to 10"),
+        (TINY_MODEL, {"emphasis": ["hair"]}, "emphasis must be a mapping"),
     ],
 )
 def test_defaults_that_cannot_be_used_are_named_at_once(config, defaults, message):
@@ -89,11 +108,11 @@ def test_noise_that_nothing_comes_of_is_not_drawn(kind, sampler, request, monkey
     stage = request.getfixturevalue(kind)
     with monkeypatch.context() as patch:
         patch.setattr(type(stage.denoiser), "blind_to_noise", False)
-        expected = draw(stage, Settings(1, 1.0, sampler), range(4))
+        expected = draw(stage, Settings(1, sampler, Guidance()), range(4))
     monkeypatch.setattr("avatar_model.stage.noise_like", None)  # a call would raise
-    assert draw(stage, Settings(1, 1.0, sampler), range(4)).equal(expected)
+    assert draw(stage, Settings(1, sampler, Guidance()), range(4)).equal(expected)
     with pytest.raises(TypeError):
-        draw(stage, Settings(2, 1.0, sampler), range(4))
+        draw(stage, Settings(2, sampler, Guidance()), range(4))
     seen = Stage(random_network(dataclasses.replace(stage.config, input_scaling="unit")))
     with pytest.raises(TypeError):
-        draw(seen, Settings(1, 1.0, sampler), range(4))
+        draw(seen, Settings(1, sampler, Guidance()), range(4))

@@ -60,7 +60,7 @@ def test_the_small_picture_is_the_one_that_the_base_draws_alone(pipe):
 
 @pytest.mark.parametrize("scale", [0, 1, 2])
 def test_the_large_picture_is_made_from_the_small_one(pipe, scale):
-    """And follows the attributes as far as the base does, but exaggerates nothing."""
+    """By classic guidance, as far as the base does, but it exaggerates nothing."""
     options = {"num_images": 2, "seed": 5, "guidance_scale": scale, "upscaler_steps": 2}
     small = arrays(pipe, LOOK, size=16, **options)
     large = pipe(LOOK, output_type="np", **options)

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from avatar_model.attributes import one_hot, to_row
+from avatar_model.guidance import GUIDANCE_METHODS, Guidance
 from avatar_model.images import to_model
+from avatar_model.samplers import SAMPLERS
 from avatar_model.stage import Settings
 from tests.gpu.waits import told_of_waits
 from train.data.cartoon_set import read_cartoon_set
@@ -48,7 +50,11 @@ def draw(pipeline, size, **settings):
 @pytest.mark.parametrize("stage", [0, 1])
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"num_inference_steps": 3, "sampler": "ddpm"}, {"guidance_scale": 2.0}],
+    [
+        {},
+        {"num_inference_steps": 3, "sampler": "ddpm"},
+        {"guidance_scale": 2.0, "guidance_method": "classic"},
+    ],
     ids=["default", "ddpm", "guided"],
 )
 def test_the_device_draws_what_the_cpu_draws(on_cpu, pipeline, device, stage, settings):
@@ -70,14 +76,20 @@ def test_a_batch_of_256(on_cpu, pipeline):
     assert_near(drawn[:12], draw(on_cpu, None), FLOAT32)
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm++"])
-@pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_no_step_waits_for_the_device(pipeline, device, sampler, scale):
+@pytest.mark.parametrize(
+    ("sampler", "guidance"),
+    [
+        *((sampler, Guidance()) for sampler in SAMPLERS),
+        ("ddim", Guidance(0.5, "condition")),
+        *(("ddim", Guidance(2.0, method)) for method in GUIDANCE_METHODS),
+    ],
+)
+def test_no_step_waits_for_the_device(pipeline, device, sampler, guidance):
     looks = [pipeline.vocabulary.sample({}, np.random.default_rng(seed)) for seed in SEEDS]
     rows = torch.from_numpy(one_hot(np.stack([to_row(look) for look in looks]))).to(device)
     small = to_model(draw(pipeline, pipeline.sizes[0])).to(device)
     for stage, low_res in ((pipeline.base, None), (pipeline.upscaler, small)):
-        for settings in (Settings(1, scale, sampler), Settings(3, scale, sampler)):
+        for settings in (Settings(1, sampler, guidance), Settings(3, sampler, guidance)):
             with torch.inference_mode(), told_of_waits(device, "error"):
                 stage.generate(rows, SEEDS, settings, low_res)
 

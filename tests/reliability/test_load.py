@@ -58,8 +58,9 @@ def test_every_drawing_is_one_line_of_the_log_about_nobody(site):
     site.draw(hair=42, seed=987654321)
     lines = [line for line in site.server.log().splitlines() if "event=drawn" in line]
     pattern = (
-        r"time=\S+ level=INFO logger=ui.inference.scheduler event=drawn images=\d+ steps=\d+ "
-        r"guidance=\S+ sampler=\S+ size=\d+ seconds=\d+\.\d{3} waited=\d+\.\d{3} waiting=\d+"
+        r"time=\S+ level=INFO logger=ui.inference.scheduler event=drawn images=\d+ "
+        r"guidance=\S+ method=\w+ steps=\d+ sampler=\S+ size=\d+ seconds=\d+\.\d{3} "
+        r"waited=\d+\.\d{3} waiting=\d+"
     )
     assert lines and all(re.fullmatch(pattern, line) for line in lines)
     assert "987654321" not in site.server.log() and "127.0.0.1 " not in site.server.log()

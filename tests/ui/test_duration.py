@@ -20,7 +20,10 @@ from ui.recipe import Recipe
     ],
 )
 def test_evaluations_are_those_of_the_networks(large_pipeline, size, steps, scale, counts):
-    assert large_pipeline.evaluations(size, steps, scale) == counts
+    assert (
+        large_pipeline.evaluations(size=size, num_inference_steps=steps, guidance_scale=scale)
+        == counts
+    )
     asked = [0, 0]
     stages = [large_pipeline.base, large_pipeline.upscaler][: len(counts)]
     hooks = [

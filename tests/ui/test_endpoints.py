@@ -55,6 +55,7 @@ def test_three_are_public_and_every_parameter_is_named_and_optional(client):
         assert [p["parameter_name"] for p in parameters] == [
             *(a.name for a in ATTRIBUTES),
             "guidance_scale",
+            "guidance_method",
             "num_inference_steps",
             "sampler",
             "seed",

@@ -2,28 +2,68 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
+from avatar_model import ANY
 from tests.ui.browsing import expect, recipe, redrawn, show, shown
 from tests.ui.pictures import opened
+from ui.html.thumbnails import GUIDANCE_SCALES, look_sheet
+from ui.recipe import Recipe
 
 
 def test_the_guidance_sheet(visit):
     page = visit("hair=12&seed=7")
     show(page, "Drawing")
     options = page.locator("#guidance input")
-    assert options.evaluate_all("all => all.map((one) => one.value)") == list("0123456789")
+    assert options.evaluate_all("all => all.map((one) => one.value)") == [
+        f"{scale:g}" for scale in GUIDANCE_SCALES
+    ]
     addresses = page.locator("#guidance img").evaluate_all("all => all.map((i) => i.src)")
     assert len(set(addresses)) == 10
-    assert len({re.sub("guidance_scale=\\d+", "", address) for address in addresses}) == 1
+    assert len({re.sub("guidance_scale=[\\d.]+", "", address) for address in addresses}) == 1
     pictures = {page.request.get(address).body() for address in addresses}
     assert len({opened(content).tobytes() for content in pictures}) == 10
     expect(page.locator("#guidance [value='1']")).to_be_checked()
     with redrawn(page):
-        page.locator("#guidance label").filter(has=page.locator("[value='4']")).click()
-    assert recipe(page)["guidance_scale"] == "4"
-    expect(page.get_by_label("number input for Guidance scale")).to_have_value("4")
-    expect(page.locator("#guidance [value='4']")).to_be_checked()
+        page.locator("#guidance label").filter(has=page.locator("[value='0.25']")).click()
+    assert recipe(page)["guidance_scale"] == "0.25"
+    expect(page.get_by_label("number input for Guidance scale")).to_have_value("0.25")
+    expect(page.locator("#guidance [value='0.25']")).to_be_checked()
+
+
+def test_the_method_is_a_choice_that_says_what_it_costs(visit):
+    page = visit("hair=12&seed=7&guidance_scale=2")
+    show(page, "Drawing")
+    method = page.locator("#guidance-method input")
+    expect(method).to_have_value("Classic: 2 evaluations a step")  # the only one of old links
+    for label in ("Condition: 1 evaluation a step", "Projected: 2 evaluations a step"):
+        method.click()
+        with redrawn(page):
+            page.get_by_role("option", name=label, exact=True).click()
+        name = label.split(":")[0].lower()
+        assert recipe(page)["guidance_method"] == name
+        addresses = page.locator("#guidance img").evaluate_all("all => all.map((i) => i.src)")
+        assert all(f"guidance_method={name}" in address for address in addresses)
+
+
+def test_thumbnails_of_looks_keep_to_what_leaves_faces_whole(pipeline):
+    """At the visitor's scale where the model's own method allows any, not below half of it."""
+
+    def asked(method, scale, own="condition"):
+        model = copy.copy(pipeline)
+        model.base = copy.copy(pipeline.base)
+        model.base.defaults = pipeline.defaults | {"guidance_method": own}
+        values = {"hair": 12, "guidance_method": method, "guidance_scale": scale}
+        page = look_sheet(model, "glasses", Recipe.parse(model, values), ANY)
+        (found,) = set(re.findall(r"guidance_scale=([\d.]+)&amp;guidance_method=(\w+)", page))
+        return found
+
+    assert asked("condition", 9) == ("9", "condition")
+    assert asked("classic", 9) == ("9", "condition")
+    assert asked("classic", 0.5) == ("0.5", "condition")
+    assert asked("condition", 0) == ("0.5", "condition")
+    assert asked("classic", 9, own="classic") == ("1", "classic")
 
 
 def test_dragging_the_slider(visit):
@@ -43,9 +83,9 @@ def test_dragging_the_slider(visit):
     page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
     page.mouse.up()
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
-    assert 8.5 < float(recipe(page)["guidance_scale"]) < 9.5
+    assert 7.5 < float(recipe(page)["guidance_scale"]) < 9
     page.wait_for_timeout(500)  # a preview that comes late must not win
-    assert 8.5 < float(recipe(page)["guidance_scale"]) < 9.5
+    assert 7.5 < float(recipe(page)["guidance_scale"]) < 9
     with redrawn(page):
         page.get_by_role("button", name="Undo").click()
     assert recipe(page)["guidance_scale"] == "1"

@@ -23,6 +23,9 @@ from tests.ui.browsing import (
     toast,
 )
 from tests.ui.pictures import opened
+from ui.generation import AvatarGenerator
+from ui.inference.scheduler import Scheduler
+from ui.recipe import Recipe
 
 
 def number(page, label):
@@ -131,3 +134,12 @@ def test_what_takes_long_can_be_stopped(visit):
     assert (page.url, shown(page)) == (before, picture_before)
     press(page, "Generate")  # and it goes on
     assert shown(page) != picture_before
+
+
+def test_a_preview_is_large_where_that_is_quick(large_pipeline):
+    scheduler = Scheduler(large_pipeline)
+    for seconds, side in ((0.02, 256), (0.5, 64)):
+        scheduler._duration.of_stage = [0.01, seconds]
+        new = Recipe.parse(large_pipeline, {"seed": side})
+        (avatar,) = AvatarGenerator(scheduler).preview(new, "visitor").avatars
+        assert avatar.image.size == (side, side)

@@ -60,7 +60,7 @@ def test_the_size_is_no_part_of_the_recipe(large_server):
     small, large = (
         read_recipe(get(large_server, **LOOKS, seed=7, size=size)[2]) for size in (64, 1024)
     )
-    assert small == large and len(small) == 18 + 4
+    assert small == large and len(small) == 18 + 5
 
 
 def test_health_tells_both_stages(large_server):
@@ -81,6 +81,7 @@ def test_generate_and_sheet(large_server, drawn, tmp_path):
         assert read_recipe(Path(file).read_bytes()) == details["values"] | {
             "seed": 7,
             "guidance_scale": 1.0,
+            "guidance_method": "classic",
             "num_inference_steps": 4,
             "sampler": "ddim",
         }
@@ -132,8 +133,8 @@ def test_several_images(large_visit):
     assert same(opened(second), pixels(page)) and read_recipe(second)["seed"] == 8
 
 
-def test_a_dragged_slider_shows_small_pictures_and_then_a_large_one(large_visit):
-    page = large_visit(LINK)
+def test_a_dragged_slider_shows_small_pictures_where_large_ones_take_long(large_visit):
+    page = large_visit(f"{LINK}&num_inference_steps=20")
     show(page, "Drawing")
     before = shown(page)
     box = page.get_by_role("slider", name=re.compile("Guidance scale")).bounding_box()

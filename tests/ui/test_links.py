@@ -40,6 +40,7 @@ def test_the_copied_link_restores_everything_in_another_browser(visit, browser, 
         "hair": "12",
         "glasses": "2",
         "guidance_scale": "2.5",
+        "guidance_method": "classic",  # the only one when there was no choice
         "num_inference_steps": "3",
         "sampler": "ddpm",
         "seed": "77",

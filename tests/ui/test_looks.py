@@ -97,7 +97,9 @@ def test_all_values_of_the_training_data_are_offered_and_no_other(page):
 
 
 def test_all_111_hair_styles_fit_on_a_sheet(pipeline):
-    whole = SimpleNamespace(vocabulary=Vocabulary.numbered(), sizes=(64,))
+    whole = SimpleNamespace(
+        vocabulary=Vocabulary.numbered(), sizes=(64,), defaults=pipeline.defaults
+    )
     recipe = Recipe.parse(pipeline, dict.fromkeys(NAMES, 0))
     html = look_sheet(whole, "hair", recipe, chosen=57)
     assert html.count("<input") == 112

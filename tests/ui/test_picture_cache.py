@@ -13,7 +13,7 @@ LOOKS = (0,) * len(NAMES)
 
 
 def wanted(seed, size):
-    return ImageRequest(Recipe(LOOKS, seed, 1.0, 1, "ddim"), size)
+    return ImageRequest(Recipe(LOOKS, seed, 1.0, "classic", 1, "ddim"), size)
 
 
 def drawn(size):

@@ -78,7 +78,7 @@ def test_the_file_knows_its_complete_recipe(server, kind):
     values = read_recipe(content)
     assert (values["hair"], values["eye_lashes"], values["seed"]) == (12, 1, 7)
     assert values["guidance_scale"] == 2
-    assert len(values) == 18 + 4
+    assert len(values) == 18 + 5
     assert get(server, kind, **values)[2] == content
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from avatar_model import ANY
 from avatar_model.arguments import MAX_SEED
 from avatar_model.attributes import NAMES
+from avatar_model.guidance import GUIDANCE_METHODS
 from avatar_model.samplers import SAMPLERS
 from ui.link import to_query
 from ui.recipe import MAX_IMAGES, MAX_STEPS, SETTINGS, Recipe
@@ -34,6 +36,7 @@ def recipes(pipeline):
         looks=st.tuples(*(st.sampled_from(values) for values in offered)),
         seed=st.integers(0, MAX_SEED),
         guidance_scale=st.integers(0, 100).map(lambda tenths: tenths / 10),
+        guidance_method=st.sampled_from(GUIDANCE_METHODS),
         num_inference_steps=st.integers(1, MAX_STEPS),
         sampler=st.sampled_from(sorted(SAMPLERS)),
         num_images=st.integers(1, MAX_IMAGES),
@@ -88,6 +91,7 @@ def test_leniently_only_the_wrong_is_left_out(pipeline):
         ("num_images", MAX_IMAGES + 1),
         ("num_inference_steps", MAX_STEPS + 1),
         ("guidance_scale", 10.1),
+        ("guidance_method", "magic"),
         ("seed", MAX_SEED + 1),
         ("seed", 1.5),
         ("sampler", "magic"),
@@ -110,6 +114,27 @@ def test_with_value(pipeline):
     other = recipe.with_value("glasses", 3).with_value("guidance_scale", 2.0)
     changed = {"hair": 5, "glasses": 3, "guidance_scale": 2.0}
     assert other.values() == recipe.values() | changed
+
+
+@pytest.mark.parametrize(
+    ("given", "method"),
+    [
+        ({}, "condition"),
+        ({"guidance_scale": 1}, "condition"),
+        ({"guidance_scale": "1"}, "condition"),
+        ({"guidance_scale": 3}, "classic"),
+        ({"guidance_scale": "0.5"}, "classic"),
+        ({"guidance_scale": 3, "guidance_method": "projected"}, "projected"),
+        ({"guidance_scale": 3, "guidance_method": "condition"}, "condition"),
+    ],
+)
+def test_a_scale_from_before_methods_means_what_it_meant(pipeline, given, method):
+    """Links and files from when classifier-free guidance was the only kind."""
+    model = copy.copy(pipeline)
+    model.base = copy.copy(pipeline.base)
+    model.base.defaults = pipeline.defaults | {"guidance_method": "condition"}
+    assert Recipe.parse(model, given).guidance_method == method
+    assert Recipe.parse_leniently(model, given)[0].guidance_method == method
 
 
 def test_what_is_wrong_stays_as_it_was_unless_that_is_wrong_too(pipeline):

@@ -42,7 +42,7 @@ class Sampler:
             raise self.errors.pop(0)
         return SimpleNamespace(images=[Image.new("RGBA", (1, 1))] * len(seed), attributes=looks)
 
-    def evaluations(self, size, num_inference_steps, guidance_scale):
+    def evaluations(self, size, num_inference_steps, **settings):
         """Those of a base without guidance, and of an upscaler of one step."""
         return [num_inference_steps, 1][: 1 + (size != 64)]
 
@@ -65,7 +65,7 @@ def scheduler(sampler, monkeypatch):
 
 def wanted(seed, hair=1, scale=1.0):
     looks = tuple(hair if name == "hair" else 0 for name in NAMES)
-    return Recipe(looks, seed, scale, 4, "ddim")
+    return Recipe(looks, seed, scale, "classic", 4, "ddim")
 
 
 def test_what_differs_in_looks_and_seed_only_is_drawn_together(scheduler, sampler):

@@ -25,6 +25,7 @@ from tests.ui.browsing import (
 from tests.ui.pictures import same
 from ui.files.picture_file import MAX_FILE, FileOptions, encode
 from ui.panels import start_from_picture
+from ui.recipe import SETTINGS
 
 BUNDLED = Path(__file__).parents[2] / "assets" / "model"
 
@@ -58,7 +59,7 @@ def test_a_dropped_file_brings_its_avatar_back(visit, kind):
         drop(page, name, content)
     assert same(pixels(page), first)
     assert picture(page).get_attribute("alt") == alt
-    assert set(recipe(page)) == {*NAMES, "seed", "guidance_scale", "num_inference_steps", "sampler"}
+    assert set(recipe(page)) == {*NAMES, *SETTINGS} - {"num_images"}
     assert (recipe(page)["seed"], recipe(page)["guidance_scale"]) == ("7", "2")
     show(page, "From a picture")
     expect(page.locator("#seen")).to_contain_text("This file brought its recipe along")

@@ -87,7 +87,7 @@ def test_the_quick_download_knows_its_recipe(visit):
     image = opened(content)
     assert (image.format, image.mode, image.size) == ("PNG", "RGBA", (512, 512))
     values = read_recipe(content)
-    assert (values["hair"], values["seed"]) == (12, 7) and len(values) == 18 + 4
+    assert (values["hair"], values["seed"]) == (12, 7) and len(values) == 18 + 5
     with redrawn(page):
         page.get_by_role("button", name="Keep all").click()
     kept = recipe(page)

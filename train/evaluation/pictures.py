@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from avatar_model import AvatarPipeline
 from avatar_model.contact_sheet import contact_sheet
+from avatar_model.crop import resize
+from avatar_model.guidance import GUIDANCE_METHODS
 from avatar_model.images import on_white
+from train.evaluation.generate import generate_avatars
 from train.evaluation.measure import Generated
 from train.figures.pairs import save_pairs
-from train.figures.picture import PAPER, save_png
+from train.figures.picture import PAPER, caption, save_png
 
 PAIRS = 40
 WORST = 20
 COPIES = 12
+STRIP_AVATARS, STRIP_SIDE, GAP, HEADER = 10, 96, 4, 28
+STRIP_SCALES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 9.0)
 
 
 def save_pictures(
@@ -42,3 +49,25 @@ def save_pictures(
     tiles = [Image.fromarray(triple) for triple in triples]
     sheet = contact_sheet(tiles, columns=4, scale=2, gap=12, background=PAPER)
     save_png(folder / "copies.png", sheet)
+
+
+def save_guidance_strips(folder: Path, pipeline: AvatarPipeline, attributes: np.ndarray) -> None:
+    """Write ``guidance-<method>.png``: avatars side by side at the scales ``STRIP_SCALES``.
+
+    Args:
+        attributes: integers [N, 18], of which the first are drawn.
+    """
+    for method in GUIDANCE_METHODS:
+        columns = []
+        for scale in STRIP_SCALES:
+            options: dict[str, Any] = {"guidance_method": method, "guidance_scale": scale}
+            images, _ = generate_avatars(pipeline, attributes[:STRIP_AVATARS], **options)
+            columns.append([Image.fromarray(rgb) for rgb in on_white(resize(images, STRIP_SIDE))])
+        tiles = [tile for avatar in zip(*columns, strict=True) for tile in avatar]
+        sheet = contact_sheet(tiles, len(STRIP_SCALES), gap=GAP, background=PAPER)
+        strip = Image.new("RGB", (sheet.width, sheet.height + HEADER), PAPER)
+        strip.paste(sheet, (0, HEADER))
+        for i, scale in enumerate(STRIP_SCALES):
+            middle = GAP + i * (STRIP_SIDE + GAP) + STRIP_SIDE / 2
+            caption(strip, (middle, HEADER / 2), f"{scale:g}", anchor="mm")
+        save_png(folder / f"guidance-{method}.png", strip.quantize(256))

@@ -76,9 +76,7 @@ def write_model_card(
         notes=notes.read_text("utf-8").strip() if notes.is_file() else "",
         metrics=[(_metric_name(name), f"{value:.4g}") for name, value in metrics.items()],
         stages=stages,
-        evaluations=pipeline.evaluations(
-            pipeline.sizes[-1], default["num_inference_steps"], default["guidance_scale"]
-        ),
+        evaluations=pipeline.evaluations(),
         training=_training_rows(stages),
     )
     write_atomically(folder / CARD_FILE, str(card).rstrip() + "\n")

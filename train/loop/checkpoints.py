@@ -149,6 +149,7 @@ class Checkpoints:
             "sampler": config.sampler,
             "num_inference_steps": config.num_inference_steps,
             "guidance_scale": config.guidance_scale,
+            "guidance_method": config.guidance_method,
         }
         if self.base is None:
             return AvatarPipeline(state.ema.network, self.vocabulary, defaults, training)

@@ -93,6 +93,8 @@ class TrainConfig:
     """Sampling steps of the finished model, unless asked otherwise."""
     guidance_scale: float = 1.0
     """Guidance scale of the finished model, unless asked otherwise."""
+    guidance_method: Literal["condition", "classic", "projected"] = "condition"
+    """How the finished model is guided, unless asked otherwise."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     """The architecture."""

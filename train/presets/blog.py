@@ -31,6 +31,7 @@ def _blog(run: str, about: str, **model: Any) -> Preset:
         sampler="ddpm",
         num_inference_steps=300,
         guidance_scale=2.0,
+        guidance_method="classic",
         model=ModelConfig(
             **{
                 "patch_size": 1,

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from avatar_model.attributes import NAMES
 from avatar_model.checkpoint_files import UPSCALER_FOLDER, WEIGHTS_FILE, fetch_checkpoint
 from avatar_model.crop import DEFAULT_CROP
 from avatar_model.device import choose_device
+from avatar_model.stage import Stage
 from train.rendering.folder import RenderError, RenderFolder
 from train.rendering.frame import frame_size, framed
 
@@ -43,7 +44,8 @@ def render_data_set(
     Args:
         count: pairs in all, of all processes.
         out: folder; made if needed.
-        model: checkpoint folder or Hub repository; drawn with its own steps, sampler and scale.
+        model: checkpoint folder or Hub repository; drawn with its own steps, sampler,
+            guidance scale and method.
         fix: NAME=VALUE (number or label) for an attribute that all avatars have; repeat it.
         draw: the other attributes come with the frequencies of the training data, or uniformly
             from the values that occur in it.
@@ -69,7 +71,7 @@ def render_data_set(
     upscaler = None
     if size > pipeline.sizes[0]:
         weights = _fingerprint(model, f"{UPSCALER_FOLDER}/{WEIGHTS_FILE}")
-        upscaler = {"weights": weights, "defaults": pipeline.stages[-1].defaults}
+        upscaler = {"weights": weights, "defaults": _drawn_with(pipeline.stages[-1])}
     folder = RenderFolder(out.expanduser())
     folder.open(
         {
@@ -80,7 +82,7 @@ def render_data_set(
             "draw": draw,
             "seed": seed,
             "batch_size": batch_size,
-            "defaults": pipeline.defaults,
+            "defaults": _drawn_with(pipeline.base),
             "frame_size": frame_size(size),
             "crop": pipeline.network.config.crop,
             "upscaler": upscaler,
@@ -145,6 +147,13 @@ def _load(model: str, device: str | None, local_rank: int) -> AvatarPipeline:
     if where.type == "cuda" and where.index is None:
         where = torch.device("cuda", local_rank % torch.cuda.device_count())
     return AvatarPipeline.from_pretrained(model, device=where, backend="torch")
+
+
+def _drawn_with(stage: Stage) -> dict[str, Any]:
+    """The defaults that decide its pictures: at guidance scale 1 all methods give the same."""
+    defaults = stage.defaults
+    deciding = ("guidance_scale", "num_inference_steps", "sampler")
+    return dict(defaults) if defaults["guidance_scale"] != 1 else {n: defaults[n] for n in deciding}
 
 
 def _fixed(fix: tuple[str, ...], vocabulary: Vocabulary) -> dict[str, int]:

@@ -6,6 +6,7 @@ address of a picture (``ui/routes/pictures.py``): the browser fetches those in s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 from avatar_model import ANY, AvatarPipeline
@@ -14,12 +15,14 @@ from ui.html.elements import img
 from ui.link import thumbnail_address
 from ui.recipe import Recipe
 
-GUIDANCE_SCALES = range(10)
-"""The blog's."""
+GUIDANCE_SCALES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 9.0)
+"""Close together where a picture changes most."""
+LOWEST_SCALE = 0.5
+"""Of thumbnails of looks: on the average face nobody would see what a look is."""
 
 
 def look_sheet(pipeline: AvatarPipeline, name: str, recipe: Recipe, chosen: int) -> str:
-    """The avatar of ``recipe`` with each value of a look.
+    """The avatar of ``recipe`` with each value of a look, always recognisable.
 
     Args:
         recipe: complete.
@@ -28,6 +31,7 @@ def look_sheet(pipeline: AvatarPipeline, name: str, recipe: Recipe, chosen: int)
     a = attribute(name)
     sampled = recipe.named_looks[name] if chosen == ANY else None
     offered = pipeline.vocabulary.offered(name)
+    recipe = _recognisable(pipeline, recipe)
     options = "".join(
         _option(
             name,
@@ -49,15 +53,15 @@ def look_sheet(pipeline: AvatarPipeline, name: str, recipe: Recipe, chosen: int)
 
 
 def guidance_sheet(pipeline: AvatarPipeline, recipe: Recipe) -> str:
-    """The avatar of ``recipe`` at each of the blog's guidance scales."""
+    """The avatar of ``recipe`` at each of ``GUIDANCE_SCALES``, by its method."""
     options = "".join(
         _option(
             "guidance_scale",
-            thumbnail_address(pipeline, recipe.with_value("guidance_scale", float(scale))),
+            thumbnail_address(pipeline, recipe.with_value("guidance_scale", scale)),
             scale,
-            f"Guidance scale {scale}",
+            f"Guidance scale {scale:g}",
             scale == recipe.guidance_scale,
-            below=str(scale),
+            below=f"{scale:g}",
         )
         for scale in GUIDANCE_SCALES
     )
@@ -67,13 +71,27 @@ def guidance_sheet(pipeline: AvatarPipeline, recipe: Recipe) -> str:
     )
 
 
+def _recognisable(pipeline: AvatarPipeline, recipe: Recipe) -> Recipe:
+    """By the model's own method, at the visitor's scale if that method keeps faces whole there."""
+    method, scale = (pipeline.defaults[name] for name in ("guidance_method", "guidance_scale"))
+    if method == "condition":
+        scale = max(recipe.guidance_scale, LOWEST_SCALE)
+    return replace(recipe, guidance_scale=scale, guidance_method=method)
+
+
 def _option(
-    name: str, address: str, value: int, label: str, checked: bool, below: str = "", mark: str = ""
+    name: str,
+    address: str,
+    value: float,
+    label: str,
+    checked: bool,
+    below: str = "",
+    mark: str = "",
 ) -> str:
     label = escape(label[:1].upper() + label[1:])
     return (
         f'<label title="{label}" class="{mark}">'
-        f'<input type="radio" name="sheet-{name}" value="{value}" '
+        f'<input type="radio" name="sheet-{name}" value="{value:g}" '
         f'aria-label="{label}"{" checked" if checked else ""}>'
         f'<span class="paper">{img(address, lazy=True)}</span>{below}</label>'
     )

@@ -51,9 +51,8 @@ class ImageRequest(NamedTuple):
 
     @property
     def kind(self) -> tuple[Hashable, ...]:
-        """Steps, scale, sampler and size: equal for what can be in one batch."""
-        recipe = self.recipe
-        return recipe.num_inference_steps, recipe.guidance_scale, recipe.sampler, self.size
+        """Settings and size: equal for what can be in one batch."""
+        return *self.recipe.settings.values(), self.size
 
 
 def generate_batch(
@@ -76,9 +75,7 @@ def generate_batch(
         output = generate(
             [recipe.named_looks for recipe in recipes],
             seed=[recipe.seed for recipe in recipes],
-            num_inference_steps=recipes[0].num_inference_steps,
-            guidance_scale=recipes[0].guidance_scale,
-            sampler=recipes[0].sampler,
+            **recipes[0].settings,
             size=size,
             callback=callback,
         )

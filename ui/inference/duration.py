@@ -34,5 +34,4 @@ class DurationEstimate:
             self.of_stage[stage] = max(self.of_stage[stage] * (1 + 0.3 * (ratio - 1)), 1e-6)
 
     def _evaluations(self, request: ImageRequest) -> list[int]:
-        recipe = request.recipe
-        return self._counts(request.size, recipe.num_inference_steps, recipe.guidance_scale)
+        return self._counts(size=request.size, **request.recipe.settings)

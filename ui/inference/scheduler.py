@@ -163,6 +163,12 @@ class Scheduler:
             before = [self._queue.before(job) for job in jobs if job.queued]
             return max(before, default=0), self._seconds_left()
 
+    def expected_seconds(self, recipe: Recipe) -> float:
+        """How long a new recipe of one image would take at full size, waiting included."""
+        (request,) = self._requests([recipe], None)
+        with self._lock:
+            return self._seconds_left() + self._duration.seconds(request)
+
     def abandon(self, futures: Sequence[Future[Any]]) -> None:
         """Nobody waits for these any more: what is not finished yet ends in a CancelledError.
 
@@ -272,7 +278,7 @@ class Scheduler:
         self._finish(batch, images, seconds)
         waited = started - min(job.since for job in batch)
         logger.info(
-            "event=drawn images=%d steps=%d guidance=%g sampler=%s size=%d seconds=%.3f "
+            "event=drawn images=%d guidance=%g method=%s steps=%d sampler=%s size=%d seconds=%.3f "
             "waited=%.3f waiting=%d",
             *(len(batch), *request.kind, seconds, waited, self.waiting),
         )

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from avatar_model import AvatarPipeline
+from avatar_model.cascade import SETTINGS
 from avatar_model.film import FilmFrame, film
 from avatar_model.pipeline import AvatarOutput
 
@@ -47,18 +48,10 @@ def tools_of(pipeline: AvatarPipeline) -> Tools:
         return Tools(pipeline, film_of, pipeline.morph)
     import spaces
 
-    defaults = pipeline.defaults
-
-    def seconds(
-        images: int = 1,
-        *,
-        size: int = pipeline.sizes[-1],
-        num_inference_steps: int = defaults["num_inference_steps"],
-        guidance_scale: float = defaults["guidance_scale"],
-        **_: Any,
-    ) -> float:
+    def seconds(images: int = 1, **options: Any) -> float:
         """A visitor has minutes a day, so it should not be many."""
-        counts = pipeline.evaluations(size, num_inference_steps, guidance_scale)
+        settings = {name: value for name, value in options.items() if name in SETTINGS}
+        counts = pipeline.evaluations(**settings)
         each = zip(EVALUATION_SECONDS, counts, strict=False)
         return FETCH_SECONDS + images * sum(pace * count for pace, count in each)
 
@@ -71,5 +64,7 @@ def tools_of(pipeline: AvatarPipeline) -> Tools:
     return Tools(
         without_callback,
         spaces.GPU(film_of, duration=lambda looks, **s: seconds(**s)),
-        spaces.GPU(pipeline.morph, duration=lambda *looks, num_frames, **s: seconds(num_frames)),
+        spaces.GPU(
+            pipeline.morph, duration=lambda *looks, num_frames, **s: seconds(num_frames, **s)
+        ),
     )

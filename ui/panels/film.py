@@ -25,13 +25,8 @@ def make_film(scheduler: Scheduler, state: gr.JSON) -> None:
     def show(sent: Any) -> str:
         recipe = BrowserState.parse(sent).picked_recipe(scheduler.pipeline)
         with scheduler.alone(current_client()) as tools:
-            frames = tools.film(
-                recipe.named_looks,
-                seed=recipe.seed,
-                guidance_scale=recipe.guidance_scale,
-                sampler=recipe.sampler,
-                num_inference_steps=max(recipe.num_inference_steps, STEPS),
-            )
+            steps = {"num_inference_steps": max(recipe.num_inference_steps, STEPS)}
+            frames = tools.film(recipe.named_looks, seed=recipe.seed, **recipe.settings | steps)
         return film_html(frames)
 
     button.click(show, state, strip, api_visibility="private")

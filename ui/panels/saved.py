@@ -124,13 +124,19 @@ def strip_html(pipeline: AvatarPipeline, recipes: list[Recipe]) -> str:
 
 
 def morph_frames(scheduler: Scheduler, recipes: list[Recipe]) -> list[Image.Image]:
-    """All frames from the first recipe through the others to the last."""
+    """All frames from the first recipe through the others to the last.
+
+    The first one's noise and guidance are those of all; the steps are the model's, as many would
+    take minutes.
+    """
+    first = recipes[0]
+    guidance = {n: v for n, v in first.settings.items() if n.startswith("guidance")}
     frames: list[Image.Image] = []
     for pair in pairwise(recipes):
-        # What "Any" becomes belongs to a recipe's own seed, the noise to the first one's.
+        # What "Any" becomes belongs to a recipe's own seed.
         looks = [sampled_looks(scheduler.pipeline, recipe) for recipe in pair]
         with scheduler.alone(current_client()) as tools:
-            part = tools.morph(*looks, num_frames=MORPH_FRAMES, seed=recipes[0].seed)
+            part = tools.morph(*looks, num_frames=MORPH_FRAMES, seed=first.seed, **guidance)
         frames += part[1:] if frames else part
     if frames[0].width > MORPH_SIDE:
         frames = [resize(frame, MORPH_SIDE) for frame in frames]

@@ -18,6 +18,7 @@ from gradio_client.utils import python_type_to_json_schema
 from avatar_model import ATTRIBUTES, AvatarPipeline
 from avatar_model.arguments import whole
 from avatar_model.attributes import ANY_LABEL
+from avatar_model.guidance import GUIDANCE_METHODS
 from avatar_model.samplers import SAMPLERS
 from ui.contact_sheet import MAX_SHEET, generate_contact_sheet
 from ui.files.picture_file import SIZES, FileOptions
@@ -100,6 +101,7 @@ def _recipe_parameters(pipeline: AvatarPipeline) -> Parameters:
         parameters[a.name] = (Literal[labels] | int, ANY_LABEL)
     return parameters | {
         "guidance_scale": (float, defaults["guidance_scale"]),
+        "guidance_method": (Literal[GUIDANCE_METHODS], defaults["guidance_method"]),
         "num_inference_steps": (int, defaults["num_inference_steps"]),
         "sampler": (Literal[tuple(SAMPLERS)], defaults["sampler"]),
         "seed": (int | None, None),

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from avatar_model import AvatarPipeline
+from avatar_model.guidance import GUIDANCE_METHODS
 from avatar_model.network import AvatarNetwork
 from avatar_model.stage import Stage
 from tests.tiny import TINY_MODEL, TINY_UPSCALER
@@ -49,17 +50,30 @@ def test_report_defaults_and_card(cache, config, change, data, tmp_path):
         f"--out={out}",
         "--classifier=none",
         *("--seeds", 0, 5, "--sweep-images", 4, "--steps", 1, 2, "--scales", 1, 2),
-        *("--samplers", "ddim", "dpm++", "--set-defaults", "--card"),
+        *("--samplers", "ddim", "dpm++", "--steps-below-1", 1, 3, "--set-defaults", "--card"),
     )
     report = json.loads((out / "report.json").read_text())
+    chosen_steps = report["sweep"]["best"]["num_inference_steps"]
     assert report["about"]["combinations"] == len(data.split("test"))
     assert len(report["paired"]["psnr_per_seed"]) == 2
-    assert len(report["sweep"]["entries"]) == 8
+    # Two samplers with two numbers of steps as asked, and three methods with each at scale 2.
+    assert len(report["sweep"]["entries"]) == 4 + 6
+    guidance = report["guidance"]["by_scale"]
+    assert [(row["scale"], row["evaluations"]) for row in guidance] == [
+        (1, [chosen_steps]),
+        (2, [chosen_steps]),
+    ]
+    assert guidance[1]["psnr"]["change"] < 0 == guidance[0]["psnr"]["change"]
     chosen = report["sweep"]["best"]
     again = AvatarPipeline.from_pretrained(model)
-    assert all(again.defaults[name] == chosen[name] for name in again.defaults)
+    swept = ("sampler", "num_inference_steps", "guidance_scale", "guidance_method")
+    assert {name: again.defaults[name] for name in swept} == {name: chosen[name] for name in swept}
+    below = report["sweep"]["below_1"]
+    assert again.defaults["steps_below_scale_1"] == below["best"]["num_inference_steps"]
+    assert [entry["num_inference_steps"] for entry in below["entries"]] == [1, 3]
     assert "These are the defaults of the model" in (out / "report.md").read_text()
-    for picture in ("pairs", "worst", "copies", "sweep"):
+    strips = [f"guidance-{method}" for method in GUIDANCE_METHODS]
+    for picture in ("pairs", "worst", "copies", "sweep", *strips):
         assert f"{picture}.png" == (out / f"{picture}.png").name
         assert (out / f"{picture}.png").read_bytes()[:4] == b"\x89PNG"
     card = (model / "README.md").read_text()
@@ -87,7 +101,7 @@ def test_a_model_of_two_stages(cache, two_stages, data, tmp_path):
         f"--out={out}",
         "--classifier=none",
         *("--seeds", 0, 5, "--sweep-images", 4, "--steps", 1, "--scales", 1, "--samplers", "ddim"),
-        *("--upscaler-steps", 1, 2, "--set-defaults", "--card"),
+        *("--upscaler-steps", 1, 2, "--steps-below-1", 1, "--set-defaults", "--card"),
     )
     assert "drawing them again at 64 pixels" in printed
     report = json.loads((out / "report.json").read_text())

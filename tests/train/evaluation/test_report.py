@@ -25,11 +25,26 @@ def test_so_is_its_section_of_the_model_card(report):
 
 
 def test_one_stage_and_no_sweep(report):
-    del report["base"], report["enlarged"], report["about"]["upscaler"], report["sweep"]
+    del report["base"], report["enlarged"], report["about"]["upscaler"]
+    del report["sweep"], report["guidance"]
     for page in (to_markdown(report), card_section(report)):
         assert "upscaler" not in page and "that the base draws" not in page
         assert "|  | mean | 95 % interval | worst 5 % begin at | images |\n| --- | --- |" in page
         assert "pixels: mean" not in page and "sweep.png" not in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"emphasis": {"hair": 0.3}}, "above 1 it emphasises hair (strength 0.3)."),
+        ({"emphasis": {}}, "above 1 it emphasises nothing."),
+        ({"method": "classic"}, "by the method classic, and above 1 exaggerates the difference"),
+    ],
+)
+def test_what_the_guidance_scale_of_one_stage_does(report, changed, sentence):
+    report["guidance"] |= {"upscaler_emphasis": None, "measured": [], **changed}
+    for page in (to_markdown(report), card_section(report)):
+        assert sentence in page
 
 
 def test_what_is_missing_says_why(report):
