@@ -27,6 +27,8 @@ OWN_NOISE = 0x9E3779B9
 """A seed XOR this gives an upscaler other noise than the base has for the same avatar. Torch looks
 at 32 bits of a seed, so no larger number would do."""
 
+STEPS_BELOW_SCALE_1 = 8
+"""Of a base, until it is measured: those of the bundled one."""
 SHAPES = {name: 0.3 for name in NAMES if not name.endswith("_color")}
 """What is emphasised until it is measured (``train.evaluate``): more of a colour is another one."""
 
@@ -75,7 +77,7 @@ class Stage:
             "guidance_scale": 1.0,
             "guidance_method": "classic",  # that of checkpoints from when there was no other
             "emphasis": dict(SHAPES),
-            "steps_below_scale_1": 1,
+            "steps_below_scale_1": 1 if self.config.is_upscaler else STEPS_BELOW_SCALE_1,
             "num_inference_steps": 1 if self.config.is_upscaler else 4,
             "sampler": "ddim",
             **(defaults or {}),
