@@ -34,10 +34,8 @@ def attribute_accuracy(
     right = (in_generated == asked).mean(axis=0)  # [N, 18], share of the seeds
     right_in_real = in_real == asked
     somewhere = visible.any(axis=0)
-    # An image's part in the mean over attributes, so that images can be resampled.
-    weights = visible[:, somewhere] / visible[:, somewhere].mean(axis=0)
-    found = accuracy((right[:, somewhere] * weights).mean(axis=1))
-    ceiling = mean((right_in_real[:, somewhere] * weights).mean(axis=1))
+    found = accuracy(parts_in_mean(right[:, somewhere], visible[:, somewhere]))
+    ceiling = mean(parts_in_mean(right_in_real[:, somewhere], visible[:, somewhere]))
     return {
         **found,
         "ceiling": ceiling,
@@ -51,6 +49,17 @@ def attribute_accuracy(
             for column, (name, shown) in enumerate(zip(NAMES, visible.T, strict=True))
         },
     }
+
+
+def parts_in_mean(values: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """Each image's part in the mean over attributes, [N], so that images can be resampled.
+
+    Args:
+        values: [N, A], of A attributes.
+        visible: bool [N, A], where they count; each attribute somewhere.
+    """
+    parts: np.ndarray = (values * (visible / visible.mean(axis=0))).mean(axis=1)
+    return parts
 
 
 def colour_accuracy(

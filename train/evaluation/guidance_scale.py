@@ -11,6 +11,7 @@ from avatar_model import AvatarPipeline
 from avatar_model.attributes import ANY, NAMES, OFFSETS
 from avatar_model.classifier import AvatarClassifier
 from train.data.dataset import PackedSet
+from train.evaluation.attribute_accuracy import parts_in_mean
 from train.evaluation.comparison import REGIONS, Comparison, compare
 from train.evaluation.generate import generate_batches
 from train.evaluation.intervals import mean, mean_interval
@@ -109,7 +110,7 @@ def measure_guidance(
                 ("probability_of_weakest", "probability", weakest),
             ):
                 pair = (getattr(f, values)[:, columns] for f in (found, as_asked))
-                row[key] = _change(*(_in_mean(part, visible[:, columns]) for part in pair))
+                row[key] = _change(*(parts_in_mean(part, visible[:, columns]) for part in pair))
         rows.append(row)
     return {
         "method": pipeline.defaults["guidance_method"],
@@ -118,12 +119,6 @@ def measure_guidance(
         "weakest": [NAMES[column] for column in weakest],
         "by_scale": rows,
     }
-
-
-def _in_mean(values: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """Each image's part in the mean over attributes, as in ``attribute_accuracy``, [N]."""
-    parts: np.ndarray = (values * (visible / visible.mean(axis=0))).mean(axis=1)
-    return parts
 
 
 def _change(values: np.ndarray, before: np.ndarray) -> dict[str, Any]:
