@@ -53,7 +53,8 @@ class AvatarClassifier:
 
     Example:
         >>> classifier = AvatarClassifier.from_pretrained("assets/classifier")
-        >>> classifier(load_avatar(Image.open("cs123.png"))[None]).values
+        >>> image = open_picture(Path("cs123.png").read_bytes())
+        >>> classifier(load_avatar(image)[None]).values
 
     Args:
         network: set to evaluation mode.

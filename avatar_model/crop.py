@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from .images import clean
+from .open_picture import to_rgba
 
 SOURCE_SIZE = 500
 """Side of a Cartoon Set picture, in pixels; ``crop`` is given on this scale."""
@@ -18,7 +19,8 @@ def load_avatar(image: Image.Image, size: int = 64, crop: int = DEFAULT_CROP) ->
     """A picture as the pixels that are stored and trained on.
 
     Args:
-        image: a square picture of any mode; one without transparency comes out opaque.
+        image: a square picture of any mode, see ``to_rgba``; one without transparency comes out
+            opaque. The picture in a file: ``open_picture``.
         size: side of the result, in pixels.
         crop: side of the centre square that is kept, on a 500x500 picture; scaled in proportion
             for a picture of another size.
@@ -33,7 +35,7 @@ def load_avatar(image: Image.Image, size: int = 64, crop: int = DEFAULT_CROP) ->
     if width != height:
         raise ValueError(f"the picture is {width}x{height}; it must be square")
     if image.mode != "RGBa":
-        image = image.convert("RGBA").convert("RGBa")
+        image = to_rgba(image).convert("RGBa")
     return _centre(image, size, crop / SOURCE_SIZE)
 
 

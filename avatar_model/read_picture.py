@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from .attributes import NAMES
 from .classifier import AvatarClassifier
 from .crop import DEFAULT_CROP, SOURCE_SIZE, load_avatar
+from .open_picture import to_rgba
 
-MAX_PIXELS = 50_000_000
 LARGEST_SIDE = 2048
 """Pixels; a larger picture is shrunk first, to bound memory."""
 WORKING_SIZE = 400
@@ -50,7 +50,7 @@ def read_attributes(
     most without a plain background do. How much is read right: docs/model.md.
 
     Args:
-        image: any mode; EXIF rotation is heeded.
+        image: any mode; EXIF rotation is heeded. The picture in a file: ``open_picture``.
         classifier: decides the values; what is hidden has the low confidence of a guess. Of the
             picture it sees the part that its own crop keeps.
         crop: what our downloads show of a 500x500 picture, that is the crop of the model that
@@ -60,7 +60,7 @@ def read_attributes(
         name -> (value, confidence in 0..1) for all 18 attributes.
 
     Raises:
-        ValueError: one sentence for the visitor: more than ``MAX_PIXELS``, nothing in it, no
+        ValueError: one sentence for the visitor: more pixels than are read, nothing in it, no
             square or circle to stand in, or no plain background around it.
     """
     downloads = [classifier.crop / c for c in dict.fromkeys((DEFAULT_CROP, crop))]
@@ -86,18 +86,7 @@ def read_attributes(
 
 def _upright(image: Image.Image) -> Image.Image:
     """Any picture as premultiplied RGBa, at most ``LARGEST_SIDE`` wide and high."""
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(
-            f"the picture has {image.width} x {image.height} pixels; "
-            f"{MAX_PIXELS // 1_000_000} million are the most that is read"
-        )
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith(("I", "F")):
-        # Pillow would cut 16 bit off at 255.
-        levels = np.asarray(image).astype(np.float64)
-        levels /= 257 if levels.max() > 255 else 1
-        image = Image.fromarray(levels.clip(0, 255).astype(np.uint8))
-    image = image.convert("RGBA").convert("RGBa")
+    image = to_rgba(image).convert("RGBa")
     image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.BICUBIC)
     return image
 

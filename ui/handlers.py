@@ -165,7 +165,8 @@ class Handlers:
             found = find_recipe(self.pipeline, path.read_bytes())
         except ValueError as error:
             gr.Warning(escape(str(error)), title="No avatar")
-            return {self.views.seen: f"<p>{escape(str(error).capitalize())}.</p>"}
+            sentence = str(error)
+            return {self.views.seen: f"<p>{escape(sentence[:1].upper() + sentence[1:])}.</p>"}
         finally:
             path.unlink()
         _tell("Not all of this picture's recipe can be drawn", found.notes, OPEN)

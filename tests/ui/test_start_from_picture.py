@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import io
+import struct
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -80,7 +85,9 @@ def test_a_file_given_in_the_panel(visit):
     expect(page.locator("#upload")).to_contain_text("Drop File Here")
     given.set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"})
     expect(toast(page).first).to_contain_text("this file is not a picture")
-    expect(page.locator("#seen")).to_have_text("This file is not a picture.")
+    expect(page.locator("#seen")).to_have_text(
+        "This file is not a picture in PNG, WebP, JPEG or GIF format."
+    )
     expect(page.locator("#upload")).to_contain_text("Drop File Here")
 
 
@@ -135,12 +142,63 @@ def test_a_forged_recipe_falls_back_with_notes(pipeline):
     [
         (b"", "not a picture"),
         (b"GIF89a" + bytes(20), "picture"),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n{} loop\nshowpage\n",
+            "not a picture in PNG, WebP, JPEG or GIF",
+        ),
+        (b"P6 1 1 255\n123", "not a picture in PNG, WebP, JPEG or GIF"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture in PNG, WebP, JPEG or GIF"),
         (bytes(MAX_FILE + 1), "larger than 32 MB"),
     ],
 )
 def test_what_cannot_be_read(pipeline, content, sentence):
     with pytest.raises(ValueError, match=sentence):
         start_from_picture.find_recipe(pipeline, content)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_turned_picture_with_metadata_that_cannot_be_read(pipeline, monkeypatch, avatar, kind):
+    looked_at = []
+
+    def read_attributes(image, *_):
+        looked_at.append(np.asarray(image).astype(int))
+        return dict.fromkeys(NAMES, (0, 0.5))
+
+    monkeypatch.setattr(start_from_picture, "read_attributes", read_attributes)
+    turned = struct.pack("<HHLHxx", 0x0112, 3, 1, 6)
+    fields = turned + struct.pack("<HHL4s", 0x011A, 2, 4, b"72")  # a resolution in ASCII
+    exif = b"Exif\0\0II*\0" + struct.pack("<LH", 8, 2) + fields + bytes(4)
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(avatar)) as image:
+        image.convert("RGB").transpose(Image.Transpose.ROTATE_90).save(file, kind, exif=exif)
+    for content in (avatar, file.getvalue()):
+        start_from_picture.find_recipe(pipeline, content)
+    assert abs(looked_at[0] - looked_at[1]).mean() < 3
+
+
+def test_one_picture_at_a_time_is_decoded(pipeline, monkeypatch, avatar):
+    at_once, most = [], []
+
+    def read_attributes(*_):
+        at_once.append(1)
+        time.sleep(0.02)
+        most.append(len(at_once))
+        at_once.pop()
+        return dict.fromkeys(NAMES, (0, 0.5))
+
+    monkeypatch.setattr(start_from_picture, "read_attributes", read_attributes)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: start_from_picture.find_recipe(pipeline, avatar), range(4)))
+    assert most == [1] * 4
+
+
+def test_nobody_waits_for_ever(pipeline, monkeypatch, avatar):
+    done = threading.Event()
+    monkeypatch.setattr(start_from_picture, "read_attributes", lambda *_: done.wait(60))
+    monkeypatch.setattr(start_from_picture, "READING_SECONDS", 0.05)
+    with pytest.raises(ValueError, match="^too many pictures are being read; please try again"):
+        start_from_picture.find_recipe(pipeline, avatar)
+    done.set()
 
 
 def test_only_uploaded_files_are_opened(tmp_path):

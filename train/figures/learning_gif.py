@@ -110,11 +110,11 @@ def load_samples(run: Path) -> tuple[np.ndarray, list[Sample]]:
 def _read(path: Path) -> tuple[np.ndarray, dict[Any, Any]]:
     """A sheet, uint8 RGB [H, W, 3], and the texts in the file."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=["PNG"]) as picture:
             return np.array(picture.convert("RGB")), picture.info
     except FileNotFoundError:
         raise FigureError(f"there is no {path}") from None
-    except OSError as error:
+    except Exception as error:  # Pillow raises a dozen kinds
         raise FigureError(f"{path} is damaged ({error}); delete it") from error
 
 

@@ -12,11 +12,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape, unescape
+from xml.sax.saxutils import escape
 
 from PIL import Image, ImageChops, ImageColor, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
+from avatar_model.attributes import NAMES
+from ui.files.circle import inside_circle
+from ui.files.embedded_json import MAX_OBJECT, find_object
 from ui.files.resize import resize
 from ui.files.svg import trace
 
@@ -26,7 +29,7 @@ STYLES = ("smooth", "crisp")
 SHAPES = ("square", "circle")
 
 RECIPE_KEY = "avatar-recipe"
-MAX_RECIPE = 16 * 1024
+MAX_RECIPE = MAX_OBJECT
 """Characters of JSON; ours have about 500."""
 MAX_FILE = 32 * 1024 * 1024
 """Bytes; a larger file is not searched for a recipe. Our largest has about 1 MB."""
@@ -34,7 +37,6 @@ MAX_FILE = 32 * 1024 * 1024
 _IMAGE_DESCRIPTION = 0x010E  # EXIF 2.32, table 4
 _NUMBER = r"\s*(\d{1,3}(?:\.\d{1,20})?)\s*"
 _RGBA = re.compile(rf"rgba?\({_NUMBER},{_NUMBER},{_NUMBER}(?:,{_NUMBER})?\)")
-_SVG_RECIPE = re.compile(rf'<metadata id="{RECIPE_KEY}">([^<]{{0,{2 * MAX_RECIPE}}})</metadata>')
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,7 @@ def _save(picture: Image.Image, options: FileOptions, recipe: str | None) -> byt
     out, info, exif = io.BytesIO(), PngInfo(), Image.Exif()
     if recipe is not None:
         info.add_text(RECIPE_KEY, recipe)
-        # EXIF has a fixed set of names, so ours goes inside.
-        exif[_IMAGE_DESCRIPTION] = f'{{"{RECIPE_KEY}":{recipe}}}'
+        exif[_IMAGE_DESCRIPTION] = _named(recipe)
     if options.format == "png":
         # Half the time of Pillow's 6, and 1 % larger.
         picture.save(out, "PNG", pnginfo=info, compress_level=4)
@@ -182,56 +183,33 @@ def _save(picture: Image.Image, options: FileOptions, recipe: str | None) -> byt
 
 
 def _svg(image: Image.Image, options: FileOptions, recipe: str | None) -> str:
+    """Without an id, a class or a style: in a page they would be those of other files as well."""
     size = options.size or image.width
     side, paths = trace(image)
     shape = f'<rect width="{side}" height="{side}"'
     if options.shape == "circle":
         shape = f'<circle cx="{side / 2:g}" cy="{side / 2:g}" r="{side / 2:g}"'
+        paths = [part for path in paths if (part := inside_circle(path, side))]
     sides = f'width="{size}" height="{size}" viewBox="0 0 {side} {side}"'
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {sides}>']
     if recipe is not None:
-        lines.append(f'<metadata id="{RECIPE_KEY}">{escape(recipe)}</metadata>')
+        lines.append(f"<metadata>{escape(_named(recipe))}</metadata>")
     if options.background:
         lines.append(f'{shape} fill="{options.background}"/>')
-    lines += [
-        f'<clipPath id="avatar-shape">{shape}/></clipPath>',
-        '<g clip-path="url(#avatar-shape)">',
-        *paths,
-        "</g>",
-        "</svg>",
-    ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *paths, "</svg>"]) + "\n"
+
+
+def _named(recipe: str) -> str:
+    """What has a fixed set of names, or none, holds ours inside."""
+    return f'{{"{RECIPE_KEY}":{recipe}}}'
 
 
 def read_recipe(content: bytes) -> dict[str, Any] | None:
-    """The recipe in a file that ``encode`` made; None if there is none, whatever the file is.
+    """The recipe in a file that ``encode`` made, whatever other programs have made of it since.
 
-    No pixel is decoded and no XML parsed, so nothing can unfold to more than the file. What is
+    None if there is none, whatever the file is. No pixel is decoded and no XML parsed. What is
     found may come from anybody: check every name and value.
     """
     if len(content) > MAX_FILE:
         return None
-    try:
-        if content.startswith((b"\x89PNG", b"RIFF")):
-            return _read_from_picture(content)
-        if match := _SVG_RECIPE.search(content.decode("utf-8")):
-            return _json_object(unescape(match[1]))
-    except Exception:  # Pillow's parsers raise a dozen kinds for damaged files
-        return None
-    return None
-
-
-def _read_from_picture(content: bytes) -> dict[str, Any] | None:
-    with Image.open(io.BytesIO(content), formats=["PNG", "WEBP"]) as picture:
-        if picture.format == "PNG":
-            return _json_object(picture.info.get(RECIPE_KEY))
-        described = _json_object(picture.getexif().get(_IMAGE_DESCRIPTION))
-        recipe = (described or {}).get(RECIPE_KEY)
-        return recipe if isinstance(recipe, dict) else None
-
-
-def _json_object(text: Any) -> dict[str, Any] | None:
-    if not isinstance(text, str) or len(text) > MAX_RECIPE + 100:
-        return None
-    value = json.loads(text, parse_constant=int)  # of NaN and Infinity it is a ValueError
-    return value if isinstance(value, dict) else None
+    return find_object(content, RECIPE_KEY, needs="seed", one_of=NAMES)

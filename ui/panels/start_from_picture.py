@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-import io
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate  # until Python 3.10 another than the usual
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,18 +14,22 @@ from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
-from PIL import Image, UnidentifiedImageError
 
 from avatar_model import ATTRIBUTES, AvatarPipeline, CheckpointError
 from avatar_model.classifier import AvatarClassifier
+from avatar_model.open_picture import open_picture
 from avatar_model.read_picture import SURE, read_attributes
 from ui.files.picture_file import MAX_FILE, read_recipe
 from ui.html.elements import html
 from ui.recipe import Recipe
 
 CLASSIFIER = Path(__file__).parents[2] / "assets" / "classifier"
+READING_SECONDS = 30
+"""A visitor waits for a reading no longer, the pictures in front included; the worst takes 3 s."""
 
 logger = logging.getLogger(__name__)
+# One at a time: a few bytes can be half a gigabyte of pixels, of which a thread keeps a part.
+_reader = ThreadPoolExecutor(1, "read-picture")
 
 
 @dataclass(frozen=True)
@@ -46,26 +51,32 @@ def find_recipe(pipeline: AvatarPipeline, content: bytes) -> Found:
     """A recipe from the content of a file.
 
     Raises:
-        ValueError: with one sentence: not a picture, too large, or nothing to see in it.
+        ValueError: with one sentence: not a picture, too large, nothing to see in it, or too many
+            others are being read.
     """
     if len(content) > MAX_FILE:
         raise ValueError(f"the file is larger than {MAX_FILE >> 20} MB")
     if (values := read_recipe(content)) is not None:
         recipe, notes = Recipe.parse_leniently(pipeline, values)
         return Found(recipe, notes, {})
+    reading = _reader.submit(_read, content, pipeline.network.config.crop)
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            seen = read_attributes(image, _classifier(), pipeline.network.config.crop)
-    except UnidentifiedImageError as error:
-        raise ValueError("this file is not a picture") from error
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"this picture cannot be read: {error}") from error
+        seen = reading.result(READING_SECONDS)
+    except TooLate as error:
+        reading.cancel()
+        raise ValueError("too many pictures are being read; please try again later") from error
     except CheckpointError as error:
         logger.error("no classifier: %s", error)
         raise ValueError("this page cannot read pictures: its classifier is missing") from error
+    finally:
+        del reading  # its error has this frame in its traceback, and frames with pictures
     sure = {name: value for name, (value, p) in seen.items() if p >= SURE}
     recipe, notes = Recipe.parse_leniently(pipeline, sure)
     return Found(recipe, notes, seen)
+
+
+def _read(content: bytes, crop: int) -> dict[str, tuple[int, float]]:
+    return read_attributes(open_picture(content), _classifier(), crop)
 
 
 def seen_html(pipeline: AvatarPipeline, found: Found) -> str:
@@ -100,7 +111,7 @@ def make_start_from() -> tuple[gr.File, gr.HTML]:
         label="Picture",
         show_label=False,
         type="filepath",
-        file_types=[".png", ".webp", ".svg", ".jpg", ".jpeg", ".gif"],
+        file_types=[".png", ".webp", ".svg", ".svgz", ".jpg", ".jpeg", ".gif"],
         height=140,
         elem_id="upload",
     )
