@@ -26,6 +26,7 @@ from ui.panels.film import make_film
 from ui.panels.saved import make_saved
 from ui.panels.start_from_picture import make_start_from
 from ui.panels.take_away import make_take_away
+from ui.routes.answer_headers import answer_headers
 from ui.routes.endpoints import EXCEPTION_HANDLERS, add_endpoints
 from ui.routes.pictures import make_routes
 from ui.theme import theme
@@ -74,6 +75,7 @@ def launch_options(scheduler: Scheduler, model: str, mcp: bool = False) -> dict[
         "app_kwargs": {
             "exception_handlers": EXCEPTION_HANDLERS,
             "routes": make_routes(scheduler, model),
+            "lifespan": answer_headers,
         },
         "enable_monitoring": False,
         "max_file_size": MAX_FILE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -16,6 +17,7 @@ from tests.ui.browsing import (
     lock,
     open_look,
     picture,
+    press,
     recipe,
     seed,
     show,
@@ -86,6 +88,35 @@ def test_what_is_wrong_in_a_link_falls_back_with_a_note(visit):
     assert recipe(page)["seed"].isdecimal() and recipe(page)["sampler"] == "ddim"
     show(page, "List")
     expect(listed(page, "Hair")).to_have_value("Any")
+
+
+def test_what_is_no_part_of_a_recipe_stays_in_the_address_and_out_of_the_link(visit, server):
+    foreign = "utm_source=mail&__theme=dark&tag=a%20b&tag=c+d&hare=%C3%A4%&fbclid&=&size=64"
+    page = visit(f"{foreign}&%68air=12&seed=7&seed=8#top")
+    assert toast(page).count() == 0
+    own, rest = page.url.removeprefix(f"{server}/?").split("&utm_source", 1)
+    assert f"utm_source{rest}" == f"{foreign}#top"
+    assert dict(parse_qsl(own)).items() >= {"hair": "12", "seed": "8"}.items()
+    assert "%68air" not in page.url and page.url.count("seed=") == 1
+    take(page, "glasses", 2)
+    assert recipe(page)["glasses"] == "2" and page.url.endswith(f"&{foreign}#top")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert page.url == f"{link}&{foreign}#top"
+    press(page, "Undo")
+    assert "glasses" not in recipe(page) and page.url.endswith(f"&{foreign}#top")
+    before, address = shown(page), page.url
+    page.reload()
+    picture(page).wait_for()
+    assert (shown(page), page.url) == (before, address)
+    expect(page.locator("body")).to_have_class(re.compile("dark"))
+
+
+def test_a_link_of_others_parameters_alone_is_a_surprise(visit):
+    first, second = visit("utm_source=mail&__theme=dark"), visit("utm_source=mail&__theme=dark")
+    assert recipe(first)["seed"] != recipe(second)["seed"]
+    assert toast(first).count() == 0 and not set(recipe(first)) & set(NAMES)
 
 
 def test_html_in_a_link_is_inert(visit):

@@ -140,7 +140,7 @@ def test_a_mistake_is_one_sentence(server, query, sentence):
     error = json.loads(content)["error"]
     assert error.startswith(sentence)
     assert "\n" not in error and len(error) < 300
-    assert not headers["Cache-Control"]
+    assert headers["Cache-Control"] == "no-store"
 
 
 def test_an_unknown_format(server):

@@ -7,9 +7,16 @@ const link = () => {
   const one = figures.length > 1 && figures.find((figure) => figure.offsetParent).dataset.recipe;
   return `${home || location.origin + location.pathname}?${one || query}`;
 };
+// What is no part of a recipe is somebody else's, and stays as it is written: Gradio's, a campaign's.
+const foreign = (part) => {
+  const [[name] = []] = new URLSearchParams(part);
+  return name !== undefined && !shown().dataset.names.split(" ").includes(name);
+};
 const remember = () => {
   const query = shown()?.dataset.query;
-  if (query) history.replaceState(history.state, "", `?${query}${location.hash}`);
+  if (!query) return;
+  const parts = [query, ...location.search.slice(1).split("&").filter(foreign)];
+  history.replaceState(history.state, "", `?${parts.join("&")}${location.hash}`);
 };
 watch("value", () => {
   for (const input of element.querySelectorAll("input")) input.checked = input.hasAttribute("checked");

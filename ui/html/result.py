@@ -10,11 +10,12 @@ from __future__ import annotations
 from html import escape
 
 from avatar_model import ATTRIBUTES
-from avatar_model.attributes import GROUPS, attribute
+from avatar_model.attributes import GROUPS, NAMES, attribute
 from ui.files.picture_file import FileOptions
 from ui.generation import Avatar, Generation
 from ui.html.elements import img
 from ui.link import page_address, picture_address, to_query
+from ui.recipe import SETTINGS
 
 ALT_NAMES = ("hair", "hair_color", "facial_hair", "glasses", "face_color", "eye_color")
 """What somebody who cannot see the picture would want to know first."""
@@ -45,8 +46,9 @@ def result_html(generation: Generation, picked: int = 0) -> str:
         + _details(avatar, generation.seconds)
         for i, avatar in enumerate(avatars)
     )
-    home = escape(page_address())
-    return f'<div class="avatars" data-query="{query}" data-home="{home}">{parts}</div>'
+    home, names = escape(page_address()), " ".join((*NAMES, *SETTINGS))
+    data = f'data-query="{query}" data-names="{names}" data-home="{home}"'
+    return f'<div class="avatars" {data}>{parts}</div>'
 
 
 def _thumbnail(avatar: Avatar, index: int, count: int, picked: bool) -> str:

@@ -7,6 +7,7 @@ them, and a page closed half-way asks for no more.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import logging
 import time
@@ -26,10 +27,12 @@ from ui.inference.batch_runner import GeneratedImage
 from ui.inference.client import client_of
 from ui.inference.scheduler import TIME_LIMIT, BusyError, Scheduler, too_long
 from ui.recipe import Recipe
+from ui.routes.answer_headers import PUBLIC
 
 Answer = Callable[[Request], Awaitable[Response]]
 OPTIONS = ("size", "style", "background", "shape")
 KEEP_SECONDS = 86_400
+"""Afterwards a browser asks again; so long pictures may be those of a model that was replaced."""
 ENCODERS = 2
 """At once: the outlines of an SVG take up to 150 MB for a moment."""
 
@@ -66,7 +69,8 @@ def make_routes(scheduler: Scheduler, model: str) -> list[Route]:
         with zipfile.ZipFile(content, "w") as file:
             pictures = await files(recipes, FileOptions(size=None), request)
             for one, picture in zip(recipes, pictures, strict=True):
-                file.writestr(f"avatar-{one.seed}.png", picture)
+                # By its name alone it would have the time of today, and be another file each time.
+                file.writestr(zipfile.ZipInfo(f"avatar-{one.seed}.png"), picture)
         return _file(content.getvalue(), "application/zip", f"avatars-{recipe.seed}.zip")
 
     async def files(recipes: list[Recipe], options: FileOptions, request: Request) -> list[bytes]:
@@ -110,9 +114,14 @@ def make_routes(scheduler: Scheduler, model: str) -> list[Route]:
 
 
 def _or_sentence(answer: Answer) -> Answer:
-    """Without an answer there is one sentence as JSON: status 400, 500, or 503 when busy."""
+    """For any site. Without an answer one sentence as JSON: status 400, 500, or 503 when busy."""
 
     async def answer_or_sentence(request: Request) -> Response:
+        response = await answered(request)
+        response.headers.update(PUBLIC)
+        return response
+
+    async def answered(request: Request) -> Response:
         try:
             return await answer(request)
         except gr.Error as error:  # ZeroGPU has none to lend, and says so to a visitor
@@ -154,6 +163,8 @@ def _file(content: bytes, media_type: str, name: str) -> Response:
     """A file, to be saved under its name if it has one."""
     headers = {
         "Cache-Control": f"public, max-age={KEEP_SECONDS}",
+        "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
+        "Accept-Ranges": "none",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     }

@@ -1,0 +1,219 @@
+"""What caches and other sites go by: headers of every route, and a browser that follows them."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+DRAWN = [
+    "/avatar.png?seed=7&size=64",
+    "/avatar.webp?seed=7&size=64&download",
+    "/avatar.svg?seed=7",
+    "/avatars.zip?seed=7&num_images=2",
+]
+REFUSED = ["/avatar.png?hair=999", "/avatar.bmp"]
+UNKEPT = ["/", "/?hair=3", "/health", "/config", "/theme.css", "/manifest.json", "/robots.txt"]
+FILES = ["/favicon.ico", "/static/img/logo_nosize.svg"]
+MISSING = ["/nowhere", "/assets/nothing.js", "/gradio_api/file=/etc/passwd"]
+OTHERS = ["/gradio_api/info", "/avatar.png/?seed=7"]
+EVERY = [*DRAWN, *REFUSED, *UNKEPT, *FILES, *MISSING, *OTHERS]
+SITES = ("http://localhost:9999", "https://else.where", "null")
+
+
+@pytest.fixture(scope="module")
+def ask(server):
+    """Ask the server for an answer."""
+    with httpx.Client(base_url=server, timeout=60) as client:
+        yield client.request
+
+
+@pytest.fixture(scope="module")
+def upload(server, ask):
+    """Give the page a file; returns its address."""
+
+    def upload(name, content=b"0123456789"):
+        (path,) = ask("POST", "/gradio_api/upload", files={"files": (name, content)}).json()
+        return f"/gradio_api/file={quote(path)}"
+
+    return upload
+
+
+def named(answer):
+    """The request's headers that an answer says it depends on."""
+    names = [name.strip().lower() for name in answer.headers["Vary"].split(",")]
+    assert len(names) == len(set(names))
+    return set(names)
+
+
+@pytest.mark.parametrize("address", EVERY)
+def test_an_answer_names_what_it_depends_on(ask, address):
+    plain = ask("GET", address, headers={"Accept-Encoding": "identity"})
+    changed = {
+        "Accept-Encoding": ("br", "gzip"),
+        "Origin": SITES,
+        "X-Forwarded-Host": ("a.example",),
+        "X-Forwarded-Proto": ("https",),
+        "Accept-Language": ("fr",),
+        "User-Agent": ("else",),
+    }
+    for name, values in changed.items():
+        for value in values:
+            answer = ask("GET", address, headers={"Accept-Encoding": "identity", name: value})
+            kept = ("date", "vary", "content-length")
+            said = [{k: v for k, v in a.headers.items() if k not in kept} for a in (plain, answer)]
+            if said[0] != said[1] or (name.startswith("X-") and plain.content != answer.content):
+                assert name.lower() in named(plain) & named(answer), (name, value)
+
+
+@pytest.mark.parametrize("address", EVERY)
+def test_head_is_get_without_the_content(ask, address):
+    get, head = ask("GET", address), ask("HEAD", address)
+    assert not head.content
+    if address.startswith("/gradio_api/info"):
+        assert (head.status_code, head.headers["Allow"]) == (405, "GET")
+        return
+    assert head.status_code == get.status_code
+    assert head.headers.keys() == get.headers.keys()
+    clock = ("date", "content-length") if address == "/health" else ("date",)
+    assert all(head.headers[name] == get.headers[name] for name in get.headers if name not in clock)
+
+
+@pytest.mark.parametrize("address", EVERY)
+def test_how_long_an_answer_is_good(ask, address):
+    answer = ask("GET", address)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    kept = answer.headers.get("Cache-Control")
+    if answer.status_code >= 400:
+        assert kept == "no-store"
+    elif address in DRAWN:
+        assert kept == "public, max-age=86400"
+    elif address in FILES:
+        assert answer.headers["ETag"] and answer.headers["Last-Modified"]
+    else:
+        assert kept == "no-cache"
+
+
+@pytest.mark.parametrize("address", [*DRAWN, *FILES])
+@pytest.mark.parametrize("coding", ["identity", "br"])
+def test_what_a_browser_has_is_not_sent_again(ask, address, coding):
+    get = ask("GET", address, headers={"Accept-Encoding": coding})
+    tag = get.headers["ETag"]
+    assert tag.startswith("W/") == ("Content-Encoding" in get.headers)
+    for known in (tag, f'"x", {tag}', "*", tag.removeprefix("W/")):
+        again = ask("GET", address, headers={"Accept-Encoding": coding, "If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        for name in ("Cache-Control", "ETag", "Vary", "Access-Control-Allow-Origin"):
+            assert again.headers.get(name) == get.headers.get(name)
+        assert "Content-Type" not in again.headers
+    other = ask("GET", address, headers={"Accept-Encoding": coding, "If-None-Match": '"x"'})
+    assert (other.status_code, other.content) == (200, get.content)
+
+
+@pytest.mark.parametrize("address", [*DRAWN, *REFUSED])
+@pytest.mark.parametrize("site", [None, *SITES])
+def test_a_picture_is_for_every_site(ask, address, site):
+    answer = ask("GET", address, headers={"Origin": site} if site else {})
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert named(answer) == {"accept-encoding"}
+
+
+@pytest.mark.parametrize("address", ["/health", "/config", "/gradio_api/info"])
+def test_anything_else_of_a_server_on_this_machine_is_not(ask, address):
+    answer = ask("GET", address, headers={"Origin": "https://else.where"})
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert "origin" in named(answer)
+
+
+@pytest.mark.parametrize("address", DRAWN)
+def test_a_part_of_a_picture_is_the_whole(ask, address):
+    whole = ask("GET", address)
+    assert whole.headers["Accept-Ranges"] == "none"
+    part = ask("GET", address, headers={"Range": "bytes=0-9"})
+    assert (part.status_code, part.content) == (200, whole.content)
+
+
+@pytest.mark.parametrize(
+    ("range", "status", "content"),
+    [
+        ("bytes=0-3", 206, b"0123"),
+        ("bytes=4-", 206, b"456789"),
+        ("bytes=-2", 206, b"89"),
+        ("bytes=8-99", 206, b"89"),
+        ("bytes=10-20", 416, b""),
+        ("bytes=0-1,5-6", 206, None),
+        ("bytes=0-3-5", 400, None),
+        ("lines=0-3", 400, None),
+    ],
+)
+def test_a_part_of_a_file_says_nothing_of_who_asked(ask, upload, range, status, content):
+    headers = {"Range": range, "Cookie": "secret=1", "X-Mine": "secret"}
+    answer = ask("GET", upload("digits.png"), headers=headers)
+    assert answer.status_code == status
+    assert content is None or answer.content == content
+    assert "secret" not in str(answer.headers)
+    if status == 416:
+        assert answer.headers["Content-Range"] == "bytes */10"
+    if status == 206:
+        assert "digits.png" in answer.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize(
+    "name", ["plain.png", 'a "quoted" one.png', "größe.png", "a;b=c.png", "x\r\nSet-Cookie: y.png"]
+)
+def test_an_odd_name_of_a_file_stays_within_its_header(ask, upload, name):
+    answer = ask("GET", upload(name))
+    kind, _, rest = answer.headers["Content-Disposition"].partition("; ")
+    assert kind == "inline" and "Set-Cookie" not in answer.headers
+    if name == "plain.png":
+        assert rest == 'filename="plain.png"'
+    else:
+        assert rest.startswith("filename*=utf-8''") and rest.endswith(".png")
+        assert rest.isascii() and not set(rest[17:]) & set("\"'; \r\n")
+
+
+@pytest.fixture(scope="module")
+def other_site():
+    """The address of another site, whose page takes in only what allows it."""
+
+    class Empty(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Empty) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{site.server_port}"
+        site.shutdown()
+
+
+SHOWN = """async (address) => {
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  return image.naturalWidth;
+}"""
+READ = "async (address) => (await (await fetch(address)).blob()).size"
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_a_browser_shows_and_reads_a_picture_on_another_site_in_either_order(
+    browser, server, other_site, kind
+):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(other_site)
+    address = f"{server}/avatar.{kind}?size=64&seed="
+    assert page.evaluate(SHOWN, f"{address}1") == 64 and page.evaluate(READ, f"{address}1") > 0
+    assert page.evaluate(READ, f"{address}2") > 0 and page.evaluate(SHOWN, f"{address}2") == 64
+    context.close()

@@ -1,0 +1,107 @@
+"""The headers that caches, other sites' pages and resumed downloads go by, on every answer.
+
+Around all of Gradio's own layers, because it is those that leave them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PUBLIC = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+"""Of an answer that any site may read and show."""
+DEPENDS = ("Accept-Encoding",)
+DEPENDS_UNLESS_PUBLIC = ("Origin",)
+DEPENDS_IF_UNKEPT = ("X-Forwarded-Host", "X-Forwarded-Proto", "X-Gradio-Server")
+"""Gradio compresses, says to whom it answers, and writes its own address into its pages."""
+
+
+@asynccontextmanager
+async def answer_headers(app: Starlette) -> AsyncIterator[None]:
+    """The application's lifespan, in which every answer is given its headers."""
+    assert app.middleware_stack is not None
+    app.middleware_stack = AnswerHeaders(app.middleware_stack)
+    yield
+
+
+class AnswerHeaders:
+    """ASGI middleware: says what an answer depends on, how long it is good, and who may have it.
+
+    An answer that knows its ``ETag`` is not sent again to whoever has it already, and HEAD is
+    answered wherever GET is.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and the answer with its headers."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        asked, safe, unchanged = Headers(scope=scope), scope["method"] in ("GET", "HEAD"), False
+
+        async def answer(message: Message) -> None:
+            nonlocal unchanged
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                _complete(headers, message["status"])
+                unchanged = safe and message["status"] == 200 and _known(asked, headers)
+                if unchanged:
+                    message["status"] = 304
+                    for name in ("Content-Length", "Content-Type", "Content-Encoding"):
+                        del headers[name]
+            elif unchanged:
+                if message.get("more_body"):
+                    return
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        await self.app(_readable(scope), receive, answer)
+
+
+def _complete(headers: MutableHeaders, status: int) -> None:
+    """Add what is missing, and correct what says less than it should."""
+    depends = [name.strip() for name in headers.get("Vary", "").split(",") if name.strip()]
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    if status >= 400:
+        headers["Cache-Control"] = "no-store"
+    elif not any(name in headers for name in ("Cache-Control", "ETag", "Last-Modified")):
+        headers["Cache-Control"] = "no-cache"
+        depends += DEPENDS_IF_UNKEPT
+    if "Cross-Origin-Resource-Policy" in headers:
+        headers.update(PUBLIC)  # Gradio has put a single site in
+        del headers["Access-Control-Allow-Credentials"]
+        depends = [name for name in depends if name not in DEPENDS_UNLESS_PUBLIC]
+    else:
+        depends += DEPENDS_UNLESS_PUBLIC
+    headers["Vary"] = ", ".join(dict.fromkeys((*DEPENDS, *depends)))
+    if "Content-Encoding" in headers and headers.get("ETag", "").startswith('"'):
+        headers["ETag"] = f"W/{headers['ETag']}"  # the same to read, and not the same bytes
+
+
+def _known(asked: Headers, headers: Headers) -> bool:
+    """Whether the browser has this very answer (RFC 9110, 13.1.2)."""
+    etag = headers.get("ETag", "").removeprefix("W/")
+    tags = [tag.strip().removeprefix("W/") for tag in asked.get("If-None-Match", "").split(",")]
+    return bool(etag) and (etag in tags or tags == ["*"])
+
+
+def _readable(scope: Scope) -> Scope:
+    """The request as Gradio answers it right.
+
+    To a HEAD it mostly says that only GET is allowed; what is not for HEAD are its streams, which
+    never end. And its own way to send a part of a file sends the request's headers back, cookies
+    included; written in capitals, the unit is left to Starlette.
+    """
+    headers = [
+        (name, b"Bytes=" + value[6:] if name == b"range" and value[:6] == b"bytes=" else value)
+        for name, value in scope["headers"]
+    ]
+    streams = "/gradio_api/" in scope["path"]
+    method = "GET" if scope["method"] == "HEAD" and not streams else scope["method"]
+    return {**scope, "headers": headers, "method": method}
