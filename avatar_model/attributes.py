@@ -90,6 +90,10 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; choose from {', '.join(known)}"
 
 
+def _numbered_labels(a: Attribute) -> tuple[str, ...]:
+    return tuple(f"{a.name.replace('_', ' ')} {value}" for value in range(a.num_values))
+
+
 def one_hot(values: np.ndarray) -> np.ndarray:
     """Attribute values as the binary vector that Tau reads.
 
@@ -158,8 +162,7 @@ class Vocabulary:
             attribute(name)
         labels, seen = {}, {}
         for a in ATTRIBUTES:
-            numbered = (f"{a.name.replace('_', ' ')} {i}" for i in range(a.num_values))
-            names = [str(label) for label in options.get(a.name) or numbered]
+            names = [str(label) for label in options.get(a.name) or _numbered_labels(a)]
             # Labels are found whatever their case, and none may hide "Any".
             folded = [label.casefold() for label in (*names, ANY_LABEL)]
             labels[a.name] = tuple(
@@ -192,6 +195,10 @@ class Vocabulary:
         """(label, value) of every value that occurred in training, in value order."""
         counts = self.counts[attribute(name).name]
         return [(self.labels[name][value], value) for value, count in enumerate(counts) if count]
+
+    def is_numbered(self, name: str) -> bool:
+        """Whether nobody has said what the values of an attribute look like: ``hair 57``."""
+        return self.labels[name] == _numbered_labels(attribute(name))
 
     def label(self, name: str, value: int) -> str:
         """What ``value`` is called; ``Any`` for ``ANY``."""

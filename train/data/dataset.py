@@ -1,7 +1,11 @@
 """Opens a data set by its name: the images and attributes as arrays, packed at the first time.
 
-The cache entry's name depends on the source and its state, the image size and the version of the
-preprocessing, so an entry is never stale and never changed, and no later run decodes a PNG.
+The cache entry's name depends on the source, the image size, the version of the preprocessing, and
+of every file of the source (of the archive) on its name, size, inode, and the times of its last
+change, as it says and as the system knows. Programs can set the first of the two times back, not
+the second, so whatever is changed is packed again. Windows does not tell the second: there a file
+that is changed in place, and whose size and time are then as before, is not noticed. An entry is
+never changed, and no later run decodes a PNG.
 """
 
 from __future__ import annotations
@@ -14,16 +18,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from avatar_model.attributes import NAMES, Vocabulary
 from avatar_model.crop import DEFAULT_CROP
-from train.data.archive import walk
 from train.data.cartoon_set import options_beside, read_cartoon_set
 from train.data.download import ARCHIVES, download
 from train.data.errors import DatasetError
 from train.data.examples import Examples
+from train.data.folder import state_of, walk
 from train.data.packing import PREPROCESSING_VERSION, build
 from train.data.rejects import rejects_file
 from train.data.splits import SPLITS, split_of
@@ -74,6 +79,12 @@ class PackedSet:
         in_split = split_of(self.attributes) == SPLITS.index(name)
         return np.flatnonzero(in_split & np.all(trained, axis=0))
 
+    def identity(self) -> str:
+        """A short hash of who is in it, the same wherever the data set lies and however large."""
+        digest = hashlib.blake2b("\n".join(self.ids).encode(), digest_size=8)
+        digest.update(self.attributes.tobytes())
+        return digest.hexdigest()
+
     def take(self, rows: np.ndarray) -> PackedSet:
         """Only these rows, copied into memory."""
         ids = [self.ids[row] for row in rows]
@@ -116,8 +127,8 @@ def open_dataset(
     return _load(entry)
 
 
-def _find(source: str) -> tuple[Callable[[], Examples], list[str | int]]:
-    """How to read a source, and a description that changes whenever its content does."""
+def _find(source: str) -> tuple[Callable[[], Examples], list[Any]]:
+    """How to read a source, and a description that changes whenever its content does, for JSON."""
     if match := re.fullmatch(r"drawn:(\d+)", source):
         count = int(match[1])
         return lambda: stand_in_examples(count), [source, RENDERING_VERSION]
@@ -130,14 +141,13 @@ def _find(source: str) -> tuple[Callable[[], Examples], list[str | int]]:
     return lambda: read_cartoon_set(path), [str(path.resolve()), *_state(path)]
 
 
-def _state(path: Path) -> list[int]:
-    """Number of files, their total size in bytes, and the newest change in nanoseconds."""
-    files = list(walk(path)) if path.is_dir() else [str(path)]
-    if options_beside(path).is_file():
-        files.append(str(options_beside(path)))
-    stats = [os.stat(file) for file in files]  # noqa: PTH116 (a Path for each is slow)
-    newest = max((s.st_mtime_ns for s in stats), default=0)
-    return [len(stats), sum(s.st_size for s in stats), newest]
+def _state(path: Path) -> list[Any]:
+    """What changes whenever a file of the data set does, its names included."""
+    beside = options_beside(path)
+    state = [state_of(beside.stat())] if beside.is_file() else []
+    if not path.is_dir():
+        return [*state, state_of(path.stat())]
+    return [*state, *((member.name, member.problem, *of) for member, of in walk(path))]
 
 
 def _load(entry: Path) -> PackedSet:

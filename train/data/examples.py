@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -16,11 +14,8 @@ from train.data.rejects import Reject
 Picture = Callable[[], Image.Image]
 """Decodes one picture when called, in any thread; raises one of ``BAD_PICTURE``."""
 
-BAD_PICTURE: tuple[type[Exception], ...] = (
-    *(OSError, SyntaxError, ValueError, EOFError),
-    *(struct.error, zlib.error, Image.DecompressionBombError),
-)
-"""What decoding a damaged or unsuitable PNG raises."""
+BAD_PICTURE = (OSError, ValueError)
+"""What reading, opening (``PictureError``) and loading an unsuitable picture raise."""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from train.data.examples import BAD_PICTURE, Examples, Picture
 from train.data.rejects import Reject, check_rejects, rejects_file
 from train.data.splits import SPLITS, split_of
 
-PREPROCESSING_VERSION = 3
-"""Raise it when `load_avatar`, the splits or the layout of a cache entry change."""
+PREPROCESSING_VERSION = 4
+"""Raise it when `open_picture`, `load_avatar`, the splits or the layout of a cache entry change."""
 
 CHUNK = 512
 """Pictures whose bytes are in memory at once."""

@@ -1,4 +1,4 @@
-"""Pairs that cannot be used: a few are listed and skipped, many stop the run."""
+"""Pairs that cannot be used: a few are listed and skipped, many or whole folders stop the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_REJECTED = 0.01
 
 
 class Reject(NamedTuple):
-    """One pair that cannot be used: its id, the file at fault, and why."""
+    """One pair that cannot be used: its id, the file at fault, and why; a folder has no id."""
 
     id: str
     file: str
@@ -30,19 +30,29 @@ def check_rejects(listing: Path, rejects: list[Reject], num_good: int, source: s
     """Write all rejects to ``listing``, as CSV: id, file, reason; nothing if there are none.
 
     Raises:
-        DatasetError: they are more than ``MAX_REJECTED`` of all pairs; the message has the first.
+        DatasetError: they are more than ``MAX_REJECTED`` of all pairs, or a folder is among them,
+            whose pairs nobody can count; the message has the first.
     """
     if not rejects:
         return
     with (
         moved_into_place(listing) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         csv.writer(file).writerows([Reject._fields, *rejects])
-    total = num_good + len(rejects)
-    if len(rejects) > MAX_REJECTED * total:
-        first = "".join(f"\n  {reject.file}: {reject.reason}" for reject in rejects[:5])
-        raise DatasetError(
-            f"{len(rejects)} of the {total} pairs of {source} cannot be used; at most "
-            f"{MAX_REJECTED:.0%} may be skipped.{first}\n{listing} lists all of them"
+    folders = [reject for reject in rejects if not reject.id]
+    bad, total = len(rejects) - len(folders), num_good + len(rejects) - len(folders)
+    if folders:
+        what = (
+            f"{len(folders)} of the folders and links in {source} cannot be read, and nobody knows "
+            "how many pairs they have."
         )
+    elif bad > MAX_REJECTED * total:
+        what = (
+            f"{bad} of the {total} pairs of {source} cannot be used; at most {MAX_REJECTED:.0%} "
+            "may be skipped."
+        )
+    else:
+        return
+    first = "".join(f"\n  {reject.file}: {reject.reason}" for reject in (folders or rejects)[:5])
+    raise DatasetError(f"{what}{first}\n{listing} lists all of them")

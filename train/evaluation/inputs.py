@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from avatar_model import AvatarPipeline
-from avatar_model.attributes import NAMES
 from avatar_model.classifier import AvatarClassifier
 from avatar_model.errors import AvatarError
 from train.data.dataset import PackedSet, open_dataset
 from train.data.errors import DatasetError
+from train.data.labels import fit_to
 from train.data.splits import HELD_OUT
 
 
@@ -28,6 +28,23 @@ def at_size(size: int, part: PackedSet, data: str) -> PackedSet:
     if missing := [id_ for id_ in part.ids if id_ not in row]:
         raise DatasetError(f"{data} has changed while it was packed: there is no {missing[0]} now")
     return dataset.take(np.array([row[id_] for id_ in part.ids], dtype=np.int64))
+
+
+def fit_to_models(
+    pipeline: AvatarPipeline, classifier: AvatarClassifier | None, data: PackedSet
+) -> PackedSet:
+    """The data set with the model's labels, without values that one never saw, see ``fit_to``.
+
+    Raises:
+        EvaluationError: the model or the classifier was trained on other attributes.
+    """
+    models = {"model": pipeline.vocabulary}
+    if classifier:
+        models["classifier"] = classifier.vocabulary
+    try:
+        return fit_to(data, models)
+    except DatasetError as error:
+        raise EvaluationError(str(error)) from None
 
 
 def check(
@@ -56,18 +73,7 @@ def check(
                 f"the {what} was trained with other images held out than today ({HELD_OUT}), so "
                 "it may have seen what it would be tested on; train it again"
             )
-    vocabularies = {"model": pipeline.vocabulary}
-    if classifier:
-        vocabularies["classifier"] = classifier.vocabulary
-    for what, vocabulary in vocabularies.items():
-        for name in NAMES:
-            pairs = zip(vocabulary.labels[name], truth.vocabulary.labels[name], strict=True)
-            for value, (theirs, ours) in enumerate(pairs):
-                if theirs != ours:
-                    raise EvaluationError(
-                        f"the {what} was trained on other attributes: {name} {value} is "
-                        f"{theirs!r} for it and {ours!r} in this data set"
-                    )
+    fit_to_models(pipeline, classifier, truth)
     size, config = truth.images.shape[1], pipeline.network.config
     if config.image_size != size:
         raise EvaluationError(

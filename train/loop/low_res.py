@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from avatar_model import AvatarPipeline
 from avatar_model.atomic import moved_into_place
-from avatar_model.attributes import NAMES
 from avatar_model.checkpoint import fingerprint
 from avatar_model.config import check_upscaler
 from train.data.dataset import PackedSet, open_dataset
 from train.data.errors import DatasetError
+from train.data.labels import fit_to
 from train.data.packing import check_space
 from train.data.splits import SPLITS
 from train.evaluation.generate import generate_batches
@@ -73,20 +73,28 @@ def follow_base(config: TrainConfig, base: AvatarPipeline) -> TrainConfig:
     return replace(config, model=model)
 
 
+def fit_to_base(base: AvatarPipeline, data: PackedSet) -> PackedSet:
+    """``data`` without what the base never saw and cannot draw.
+
+    Raises:
+        DatasetError: it has other labels than the base.
+    """
+    vocabularies = {"base": base.vocabulary}
+    return fit_to(data, vocabularies, "trained on other values of {name} than the data set has")
+
+
 def open_low_res(base: AvatarPipeline, source: str, data: PackedSet) -> LowRes:
     """The small pictures of ``data``, generated now unless this base has done so before.
 
     Args:
         source: of ``data``, as for ``open_dataset``.
-        data: the large pictures, with the crop of the base.
+        data: the large pictures, with the crop of the base, as from ``fit_to_base``.
 
     Raises:
         DatasetError: no room for them, or ``data`` has other labels than the base.
     """
     config = base.network.config
-    for name in NAMES:
-        if base.vocabulary.labels[name] != data.vocabulary.labels[name]:
-            raise DatasetError(f"the base was trained on other values of {name} than {source} has")
+    data = fit_to_base(base, data)
     assert data.folder is not None, "a packed data set lies in a folder"
     small = open_dataset(source, config.image_size, data.folder.parent, config.crop)
     assert small.folder is not None
@@ -97,7 +105,7 @@ def open_low_res(base: AvatarPipeline, source: str, data: PackedSet) -> LowRes:
     path = small.folder.with_name(f"{small.folder.name}-drawn-{key}.npy")
     if not path.exists():
         try:
-            _generate(path, base, small)
+            _generate(path, base, replace(small, vocabulary=data.vocabulary))
         except OSError as error:
             raise DatasetError(f"cannot keep the base's pictures in {path}: {error}") from error
     return LowRes(base, small.images, np.load(path, mmap_mode="r"))

@@ -168,6 +168,36 @@ def test_csv_of_other_systems():
     assert parse_csv(text.replace('"', "").replace(" ", "").encode()) == values(1)
 
 
+@pytest.mark.parametrize("blank", ["   ", "\t", "\u00a0", '" "', ",,", " , ,", "\f", "\r"])
+def test_a_blank_line_is_no_line(blank):
+    text = csv_text(values(1))
+    middle = text.index('"hair",')
+    for variant in (
+        f"{blank}\n{text}",
+        f"\ufeff{blank}\r\n{text}",
+        f"{text[:middle]}{blank}\n{text[middle:]}",
+        f"{text}{blank}",
+    ):
+        assert parse_csv(variant.encode()) == values(1)
+
+
+def test_what_surrounds_a_value_is_no_part_of_it():
+    text = csv_text(values(1))
+    for variant in (
+        text.replace("\n", " \n"),
+        text.replace("\n", ",,\n"),
+        text.replace('"', ' "\t'),
+        text.replace('"', '\t"'),
+        text.replace(", ", ',"').replace('"\n', "\n").replace(',"', " ,"),
+        "".join(",".join(f'"{c}"' for c in line.split(",")) + "\n" for line in bare(text)),
+    ):
+        assert parse_csv(variant.encode()) == values(1), variant[:40]
+
+
+def bare(text: str) -> list[str]:
+    return text.replace('"', "").splitlines()
+
+
 @given(st.binary() | st.text('"hair,01 \n').map(str.encode))
 def test_any_other_content_is_a_value_error(content):
     with pytest.raises(ValueError):

@@ -92,6 +92,95 @@ def test_packed_again_when_anything_changes(folder, cache):
     assert len(list(cache.iterdir())) == 4
 
 
+def rewrite(path: Path, content: bytes, how: str) -> None:
+    """Other content of the same size and time: written over, put in its place, or a link to it."""
+    before = path.stat()
+    assert len(content) == before.st_size
+    if how == "in place":
+        path.write_bytes(content)
+    else:
+        other = path.with_name("other")
+        other.write_bytes(content)
+        os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+        if how == "moved there":
+            other.replace(path)
+        else:
+            path.unlink()
+            path.symlink_to("other")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("how", ["in place", "moved there", "a link"])
+@pytest.mark.parametrize("what", ["label", "picture", "names of values", "archive"])
+def test_packed_again_when_size_and_time_say_that_nothing_has_changed(tmp_path, what, how):
+    """As after rsync -t, cp -p, and programs that give all files one time."""
+    for number in range(1, 7):
+        write_pair(tmp_path / "set", number)
+    options = tmp_path / "set" / "options.json"
+    options.write_text('{"eye_lid": ["open", "half"]}')
+    source = path = tmp_path / "set"
+    if what == "archive":
+        source = path = tmp_path / "set.tar"
+
+    def pack() -> None:
+        with tarfile.open(tmp_path / "set.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
+            tar.add(tmp_path / "set", arcname="set")
+
+    pack()
+    before = open_dataset(str(source), 8, tmp_path / "cache")
+    if what in ("label", "archive"):
+        path = tmp_path / "set" / "cs3.csv"
+        old = before.attributes[2, 0]
+        content = path.read_bytes().replace(
+            b'"eye_angle", %d' % old, b'"eye_angle", %d' % (2 - old or 1)
+        )
+    elif what == "picture":
+        path = tmp_path / "set" / "cs3.png"
+        content = (tmp_path / "set" / "cs4.png").read_bytes()
+    else:
+        path, content = options, b'{"eye_lid": ["OPEN", "half"]}'
+    if what == "archive":
+        path.write_bytes(content)
+        whole, path = tmp_path / "set.tar", tmp_path / "new.tar"
+        kept = whole.rename(tmp_path / "kept")
+        pack()
+        content = whole.read_bytes()
+        kept.replace(whole)
+        path = whole
+    rewrite(path, content, how)
+    after = open_dataset(str(source), 8, tmp_path / "cache")
+    changed = {
+        "label": (after.attributes != before.attributes).sum() == 1,
+        "archive": (after.attributes != before.attributes).sum() == 1,
+        "picture": (after.images != before.images).any((1, 2, 3)).sum() == 1,
+        "names of values": after.vocabulary.labels["eye_lid"] == ("OPEN", "half"),
+    }
+    assert changed[what]
+
+
+def test_files_that_change_places_are_packed_again(tmp_path):
+    for number in range(1, 7):
+        write_pair(tmp_path / "set", number)
+        for suffix in ("png", "csv"):
+            os.utime(tmp_path / "set" / f"cs{number}.{suffix}", (1e9, 1e9))
+    before = open_dataset(str(tmp_path / "set"), 8, tmp_path / "cache")
+    one, two, aside = (tmp_path / "set" / name for name in ("cs1.png", "cs2.png", "aside"))
+    one.rename(aside)
+    two.rename(one)
+    aside.rename(two)
+    after = open_dataset(str(tmp_path / "set"), 8, tmp_path / "cache")
+    assert np.array_equal(after.images[[1, 0, 2]], before.images[:3])
+
+
+def test_what_does_not_belong_to_the_set_may_change(folder, cache):
+    open_dataset(str(folder), 8, cache)
+    (folder / "README.md").write_text("new")
+    open_dataset(str(folder), 8, cache)
+    assert len(list(cache.iterdir())) == 1
+
+
 def test_split_is_decided_by_the_combination():
     rows = np.random.default_rng(0).integers(0, SIZES, size=(4000, 18))
     sides = split_of(rows)

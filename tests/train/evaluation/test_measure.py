@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from avatar_model import AvatarPipeline
-from avatar_model.attributes import ANY, to_row
+from avatar_model.attributes import ANY, Vocabulary, to_row
 from avatar_model.classifier import AvatarClassifier
 from avatar_model.crop import recrop, resize
 from avatar_model.images import on_white
 from train.data.dataset import PackedSet
 from train.data.splits import HELD_OUT
 from train.evaluation.generate import generate_avatars
-from train.evaluation.inputs import EvaluationError, check
+from train.evaluation.inputs import EvaluationError, check, fit_to_models
 from train.evaluation.measure import measure
 from train.evaluation.psnr import psnr
 from train.evaluation.report import card_metrics, card_section, to_markdown, write_report
@@ -276,6 +276,15 @@ def test_what_cannot_be_compared_is_refused(bundled, classifier, world):
     small = PackedSet(truth.images[:, ::2, ::2], truth.attributes, truth.ids, truth.vocabulary)
     with pytest.raises(EvaluationError, match="64x64 pixels, and .* 32x32"):
         check(Fake(world, None), classifier, small, train)
+
+
+def test_labels_are_taken_from_the_model(classifier, world):
+    """Google's own files have none."""
+    truth, train = world
+    bare = replace(truth, vocabulary=Vocabulary.numbered(truth.vocabulary.counts))
+    check(Fake(world, None), classifier, bare, train)
+    fitted = fit_to_models(Fake(world, None), classifier, bare)
+    assert fitted.vocabulary == truth.vocabulary
 
 
 ABOUT = {

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from avatar_model import AvatarPipeline
-from avatar_model.attributes import NAMES
+from avatar_model.attributes import NAMES, Vocabulary
 from avatar_model.checkpoint import fingerprint
 from tests.tiny import TINY_MODEL, TINY_UPSCALER, random_network
 from train.command import parse_run
@@ -20,7 +20,7 @@ from train.data.dataset import open_dataset
 from train.data.errors import DatasetError
 from train.data.splits import HELD_OUT, SPLITS
 from train.loop.config import TrainConfig
-from train.loop.low_res import follow_base, load_base, open_low_res
+from train.loop.low_res import fit_to_base, follow_base, load_base, open_low_res
 from train.loop.run_folder import RunError
 from train.loop.trainer import Trainer
 
@@ -196,6 +196,25 @@ def test_a_base_with_other_labels_is_refused(low_res, large, tmp_path, change):
     other = change(large, vocabulary=change(large.vocabulary, labels=labels))
     with pytest.raises(DatasetError, match="the base was trained on other values of eye_lid"):
         open_low_res(low_res.base, "drawn:64", other)
+
+
+def test_data_without_labels_has_those_of_the_base(low_res, large, caplog, change):
+    bare = change(large, vocabulary=Vocabulary.numbered(large.vocabulary.counts))
+    fitted = fit_to_base(low_res.base, bare)
+    assert fitted.vocabulary == large.vocabulary
+    assert "the data set has no labels (options.json)" in caplog.text
+    again = open_low_res(low_res.base, "drawn:64", fitted)
+    assert np.array_equal(again.generated, low_res.generated)
+
+
+def test_what_the_base_never_saw_is_not_drawn(large, tmp_path, change):
+    counts = {**large.vocabulary.counts, "eye_lid": (1, 0)}
+    base = load_base(save_base(tmp_path, change(large.vocabulary, counts=counts), 3), "cpu")
+    fitted = fit_to_base(base, large)
+    drawn = open_low_res(base, "drawn:64", fitted).generated.any((1, 2, 3))
+    column = large.attributes[:, NAMES.index("eye_lid")]
+    used = np.concatenate([fitted.split(name) for name in SPLITS])
+    assert sorted(used) == list(np.flatnonzero(drawn)) and not column[used].any() and column.any()
 
 
 @pytest.mark.parametrize(
