@@ -25,6 +25,7 @@ if os.environ.get("SPACES_ZERO_GPU"):
 
 from avatar_model import AvatarPipeline, CheckpointError, UpscalerError
 from avatar_model.backend import BackendError
+from avatar_model.cpu_quota import follow_cpu_quota
 
 BUNDLED = str(Path(__file__).parent / "assets" / "model")
 MODEL = os.environ.get("AVATAR_MODEL") or BUNDLED
@@ -84,6 +85,7 @@ def main() -> None:
         "--mcp", action="store_true", help="offer the endpoints to language models (gradio[mcp])"
     )
     arguments = parser.parse_args()
+    follow_cpu_quota()
     if arguments.mcp and not importlib.util.find_spec("mcp"):
         parser.error('--mcp needs another package: pip install "gradio[mcp]"')
     # One line per batch, failure or notice; nothing in them is about a visitor.

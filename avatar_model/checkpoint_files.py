@@ -6,6 +6,7 @@ No pickles: a folder from a stranger can be wrong, but it cannot run code.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from torch import nn
 
 from .atomic import write_atomically
 from .errors import AvatarError
+from .training_run import CHECKPOINTS_FOLDER, best_checkpoint
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -33,6 +35,9 @@ FORMAT = 1
 """Raised when ``config.json`` changes so that older code cannot read it."""
 
 
+logger = logging.getLogger(__name__)
+
+
 class CheckpointError(AvatarError, RuntimeError):
     """A checkpoint that cannot be used; the message names the file and what is wrong with it."""
 
@@ -40,11 +45,14 @@ class CheckpointError(AvatarError, RuntimeError):
 def fetch_checkpoint(name: str, revision: str | None = None, token: str | None = None) -> Path:
     """The local folder of ``name``: the folder itself, or the Hub repository's cached files.
 
+    Of the folder of a training run it is that of its best checkpoint.
+
     Raises:
-        CheckpointError: neither a folder nor a repository that can be reached.
+        CheckpointError: neither a folder nor a repository that can be reached, or a run without
+            a checkpoint.
     """
     if Path(name).is_dir():
-        return Path(name)
+        return _best_of_run(Path(name))
     if name.count("/") != 1 or name.startswith((".", "/")):
         raise CheckpointError(f"there is no checkpoint folder {name!r}")
     try:
@@ -56,6 +64,17 @@ def fetch_checkpoint(name: str, revision: str | None = None, token: str | None =
             f"{name!r} is no folder here and could not be loaded from the Hugging Face Hub: "
             f"{first_line(error)}"
         ) from error
+
+
+def _best_of_run(folder: Path) -> Path:
+    """The best checkpoint, if ``folder`` is that of a training run, else ``folder``."""
+    if not (folder / CHECKPOINTS_FOLDER).is_dir() or (folder / WEIGHTS_FILE).exists():
+        return folder
+    best = best_checkpoint(folder)
+    if best is None:
+        raise CheckpointError(f"the training run {folder} has no checkpoint yet")
+    logger.info("%s: using its best checkpoint, %s", folder, best.name)
+    return best
 
 
 def read_config(path: Path) -> Mapping[str, Any]:

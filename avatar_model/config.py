@@ -5,62 +5,71 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from .crop import DEFAULT_CROP, SOURCE_SIZE
+from .field_checks import Range, check_fields
+from .schedules import make_schedule
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """The architecture and what its input and output mean; everything needed to rebuild it.
 
-    Attributes:
-        image_size: height and width in pixels.
-        crop: side of the centre square of a 500x500 Cartoon Set picture that avatars show, see
-            ``crop.load_avatar``.
-        patch_size: side of the squares of pixels that the UNet takes as one, 1 or more.
-        channels: of each level of the UNet, finest first; each level halves the resolution.
-        blocks_down, blocks_up: layers per level on the way down and up.
-        self_attention, cross_attention: per level, finest first.
-        num_heads: of all attention.
-        tau_width, tau_projections, tau_encoding: see ``tau.Tau``.
-        canvas_channels: of Tau's canvas at the resolution of the finest level; 0 for none.
-        prediction: what the network predicts: "x0", "eps" or "v" (``denoiser.Denoiser``).
-        input_scaling: how x_t is scaled on its way into the network (``denoiser.Denoiser``).
-        schedule, schedule_options: see ``schedules.make_schedule``.
-        pixel_range: what black and white are to the diffusion process; noise has mean 0 and
-            variance 1 whatever this is, which is why (0, 1) is a bad idea (the blog's first try).
-        low_res_size: height and width of the small picture that an upscaler makes larger, also
-            the side of its finest level; 0 for a base, which starts from attributes alone.
+    Raises:
+        ValueError: a field of another type or out of its range, or fields that do not fit together.
     """
 
-    image_size: int = 64
-    crop: int = DEFAULT_CROP
-    patch_size: int = 2
-    channels: tuple[int, ...] = (48, 96, 192)
-    blocks_down: int = 1
-    blocks_up: int = 2
+    image_size: Annotated[int, Range(8, 1024)] = 64
+    """Height and width in pixels."""
+    crop: Annotated[int, Range(1, SOURCE_SIZE)] = DEFAULT_CROP
+    """Side of the centre square of a 500x500 Cartoon Set picture that avatars show, in pixels."""
+    patch_size: Annotated[int, Range(1, 64)] = 2
+    """Side of the squares of pixels that the UNet takes as one."""
+    channels: Annotated[tuple[int, ...], Range(1, 4096)] = (48, 96, 192)
+    """Of each level of the UNet, finest first; each level halves the resolution."""
+    blocks_down: Annotated[int, Range(1, 16)] = 1
+    """Layers per level on the way down."""
+    blocks_up: Annotated[int, Range(1, 16)] = 2
+    """Layers per level on the way up."""
     self_attention: tuple[bool, ...] = (False, False, True)
+    """Whether each level has self-attention, finest first."""
     cross_attention: tuple[bool, ...] = (False, True, True)
-    num_heads: int = 4
-    tau_width: int = 128
-    tau_projections: int = 2
-    tau_encoding: str = "one_hot"
-    canvas_channels: int = 32
-    prediction: str = "x0"
-    input_scaling: str = "wiener"
+    """Whether each level attends to the tokens of the attributes, finest first."""
+    num_heads: Annotated[int, Range(1, 64)] = 4
+    """Of all attention."""
+    tau_width: Annotated[int, Range(1, 4096)] = 128
+    """Of Tau's tokens."""
+    tau_projections: Annotated[int, Range(1, 16)] = 2
+    """Linear layers between the attributes and Tau's tokens."""
+    tau_encoding: Literal["one_hot", "integers", "none"] = "one_hot"
+    """What Tau reads: one binary vector, 18 integers, or nothing: an unconditional model."""
+    canvas_channels: Annotated[int, Range(0, 4096)] = 32
+    """Of Tau's canvas at the resolution of the finest level; 0 for none."""
+    prediction: Literal["x0", "eps", "v"] = "x0"
+    """What the network predicts: the picture, its noise, or velocity."""
+    input_scaling: Literal["unit", "wiener"] = "wiener"
+    """How x_t is scaled on its way into the network (``denoiser.Denoiser``)."""
     schedule: str = "flow"
+    """The noise schedule: flow, cosine, sigmoid or linear."""
     schedule_options: dict[str, float] = field(default_factory=dict)
+    """Of the schedule, such as num_steps 300 beta_end 0.008 of linear."""
     pixel_range: tuple[float, float] = (-1.0, 1.0)
-    low_res_size: int = 0
+    """What black and white are to the diffusion process; noise has mean 0 and variance 1 whatever
+    this is, which is why 0 1 is a bad idea (the blog's first try)."""
+    low_res_size: Annotated[int, Range(0, 1024)] = 0
+    """Height and width of the small picture that an upscaler makes larger, also the side of its
+    finest level; 0 for a base, which starts from attributes alone."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        make_schedule(self.schedule, **self.schedule_options)
         levels = len(self.channels)
+        if not 1 <= levels <= 8:
+            raise ValueError(f"channels needs 1 to 8 entries, one per level, not {levels}")
         for name in ("self_attention", "cross_attention"):
             if len(getattr(self, name)) != levels:
                 raise ValueError(f"{name} needs {levels} entries, one per level of channels")
-        if not 0 < self.crop <= SOURCE_SIZE:
-            raise ValueError(f"crop must be from 1 to {SOURCE_SIZE}, not {self.crop}")
         if not self.pixel_range[0] < self.pixel_range[1]:
             raise ValueError(f"pixel_range must rise, not {self.pixel_range}")
         smallest = self.patch_size * 2 ** (levels - 1)

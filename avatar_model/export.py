@@ -16,7 +16,7 @@ from pathlib import Path
 from .atomic import write_atomically
 from .backend import BackendError, checked_onnx
 from .checkpoint import load_checkpoint
-from .checkpoint_files import GRAPH_FILE, UPSCALER_FOLDER, CheckpointError
+from .checkpoint_files import GRAPH_FILE, UPSCALER_FOLDER, CheckpointError, fetch_checkpoint
 from .network import AvatarNetwork
 from .onnx_unet import export_graph
 
@@ -24,12 +24,15 @@ from .onnx_unet import export_graph
 def export(folder: Path) -> list[Path]:
     """Write ``unet.onnx`` into a checkpoint folder and its upscaler's, if they match torch.
 
+    Of the folder of a training run it is its best checkpoint.
+
     Returns:
         the files, the base's first.
 
     Raises:
         CheckpointError, BackendError: what is wrong; nothing is written then.
     """
+    folder = fetch_checkpoint(str(folder))
     _, base, upscaler = load_checkpoint(folder)
     graphs = {folder / GRAPH_FILE: _graph(base.network)}
     if upscaler is not None:
@@ -53,7 +56,7 @@ def cli() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, help="a checkpoint folder")
+    parser.add_argument("folder", type=Path, help="a checkpoint folder, or that of a training run")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses a torchvision it needs not
     try:
         paths = export(parser.parse_args().folder)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -122,6 +123,11 @@ def dpm_solver_pp_2m(
 
 
 SAMPLERS: dict[str, Sampler] = {"ddim": ddim, "ddpm": ddpm, "dpm++": dpm_solver_pp_2m}
+
+if TYPE_CHECKING:
+    SamplerName = str
+else:
+    SamplerName = Literal[tuple(SAMPLERS)]
 
 
 def _at(schedule: Schedule, t: float, s: float) -> tuple[float, float, float, float]:

@@ -16,6 +16,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+_GRID = 1000
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -85,6 +87,9 @@ def linear(num_steps: int = 300, beta_start: float = 1e-4, beta_end: float = 0.0
 
     t = k / num_steps is exactly k noise additions; log alpha-bar is interpolated in between.
     """
+    if not 1 <= num_steps <= 100_000 or num_steps != int(num_steps):
+        raise ValueError(f"num_steps must be a whole number from 1 to 100000, not {num_steps}")
+    num_steps = int(num_steps)  # a command line's options are all floats
 
     def alpha_sigma(t: Tensor) -> tuple[Tensor, Tensor]:
         table = _log_alpha_bar(num_steps, beta_start, beta_end, t.device)
@@ -110,11 +115,25 @@ def make_schedule(name: str, **options: float) -> Schedule:
     """The schedule called ``name``, e.g. ``make_schedule("linear", num_steps=500, beta_end=0.2)``.
 
     Raises:
-        ValueError: an unknown name or option; the message lists what there is.
+        ValueError: an unknown name or option, the message lists what there is; or options that
+            make no schedule.
     """
     if name not in SCHEDULES:
         raise ValueError(f"unknown schedule {name!r}; choose from {', '.join(SCHEDULES)}")
     try:
-        return SCHEDULES[name](**options)
-    except TypeError as error:
+        schedule = SCHEDULES[name](**options)
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"schedule {name!r}: {error}") from None
+    # Middles of equal steps; float64 because alpha^2 underflows early in float32.
+    t = (torch.arange(_GRID, dtype=torch.float64, device="cpu") + 0.5) / _GRID
+    try:
+        log_snr = schedule.log_snr(t)
+        falls = bool(log_snr.isfinite().all() and (log_snr.diff() < 0).all())
+    except (ArithmeticError, RuntimeError):  # options that torch or math choke on
+        falls = False
+    if not falls:
+        raise ValueError(
+            f"schedule {name!r} with these options does not add more and more noise; its log-SNR "
+            "must fall from t = 0 to 1"
+        )
+    return schedule

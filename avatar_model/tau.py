@@ -11,12 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .arguments import one_of
 from .attributes import ATTRIBUTES, ONE_HOT_SIZE, SIZES
 from .config import ModelConfig
 
 NUM_TOKENS = len(ATTRIBUTES)
-ENCODINGS = ("one_hot", "integers", "none")
 
 
 class Condition(NamedTuple):
@@ -56,7 +54,6 @@ class Tau(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        one_of("tau_encoding", config.tau_encoding, ENCODINGS)
         self.encoding = config.tau_encoding
         width, depth = config.tau_width, config.tau_projections
         side = config.image_size // config.patch_size

@@ -19,19 +19,23 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
 from avatar_model import AvatarPipeline
+from avatar_model.arguments import MAX_GUIDANCE_SCALE, MAX_SEED, MAX_STEPS
 from avatar_model.cascade import STAGES
+from avatar_model.checkpoint_files import fetch_checkpoint
 from avatar_model.classifier import AvatarClassifier
+from avatar_model.field_checks import Range, checked
+from avatar_model.samplers import SamplerName
 from avatar_model.stage import SHAPES
 from train.command import command
 from train.data.dataset import open_dataset
 from train.evaluation.emphasis import measure_emphasis
 from train.evaluation.guidance_scale import measure_guidance
-from train.evaluation.inputs import EvaluationError, at_size, check
+from train.evaluation.inputs import EvaluationError, at_size, check, fit_to_models
 from train.evaluation.measure import measure
 from train.evaluation.palette import measure_palette
 from train.evaluation.pictures import save_guidance_strips, save_pictures
@@ -43,21 +47,22 @@ COMPARED_SIZE = 256
 """Models of other full sizes are also compared at this one, so that they can be with each other."""
 
 
+@checked
 def main(
     model: str = "assets/model",
     data: str = "cartoonset10k",
     split: Literal["test", "validation"] = "test",
     classifier: str = "assets/classifier",
     out: Path = Path("runs/report"),
-    seeds: tuple[int, ...] = (0, 1, 2),
-    num_images: int | None = None,
+    seeds: Annotated[tuple[int, ...], Range(0, MAX_SEED)] = (0, 1, 2),
+    num_images: Annotated[int | None, Range(1, 10**9)] = None,
     with_sweep: bool = True,
-    sweep_images: int = 64,
-    steps: tuple[int, ...] = (1, 2, 4, 8),
-    scales: tuple[float, ...] = (1.0, 1.5, 3.0, 9.0),
-    samplers: tuple[str, ...] = ("ddim", "dpm++", "ddpm"),
-    upscaler_steps: tuple[int, ...] = (1, 2, 4),
-    steps_below_1: tuple[int, ...] = (1, 2, 4, 8, 16),
+    sweep_images: Annotated[int, Range(1, 10**9)] = 64,
+    steps: Annotated[tuple[int, ...], Range(1, MAX_STEPS)] = (1, 2, 4, 8),
+    scales: Annotated[tuple[float, ...], Range(0, MAX_GUIDANCE_SCALE)] = (1.0, 1.5, 3.0, 9.0),
+    samplers: tuple[SamplerName, ...] = ("ddim", "dpm++", "ddpm"),
+    upscaler_steps: Annotated[tuple[int, ...], Range(1, MAX_STEPS)] = (1, 2, 4),
+    steps_below_1: Annotated[tuple[int, ...], Range(1, MAX_STEPS)] = (1, 2, 4, 8, 16),
     device: str | None = None,
     set_defaults: bool = False,
     card: bool = False,
@@ -89,8 +94,10 @@ def main(
     started = time.monotonic()
     if (set_defaults or card) and not Path(model).is_dir():
         raise EvaluationError(f"{model} is not a folder, so nothing can be written into it")
-    if not seeds or (num_images is not None and num_images < 1):
-        raise EvaluationError("at least one seed and one image are needed")
+    if Path(model).is_dir():  # of a run it is the best checkpoint, which --card writes into
+        model = str(fetch_checkpoint(model))
+    if not seeds:
+        raise EvaluationError("at least one seed is needed")
     if with_sweep and not all((steps, scales, samplers, upscaler_steps, steps_below_1)):
         raise EvaluationError("the sweep needs at least one value of everything it tries")
     pipeline = AvatarPipeline.from_pretrained(model, device=device)
@@ -99,6 +106,7 @@ def main(
         reader = AvatarClassifier.from_pretrained(classifier, device=device)
     config = pipeline.network.config
     dataset = open_dataset(data, config.image_size, crop=config.crop)
+    dataset = fit_to_models(pipeline, reader, dataset)
     truth = dataset.take(dataset.split(split)[:num_images])
     train = dataset.take(dataset.split("train"))
     check(pipeline, reader, truth, train)

@@ -13,8 +13,8 @@ from typing import Annotated
 
 import tyro
 
-from avatar_model.arguments import whole
 from avatar_model.crop import DEFAULT_CROP, SOURCE_SIZE
+from avatar_model.field_checks import Range, checked
 from avatar_model.images import on_white
 from avatar_model.schedule_check import schedule_warnings
 from train.command import command
@@ -23,15 +23,16 @@ from train.figures.forward_process import noising_figure, parse_schedule
 from train.figures.picture import check_output, save_figure
 
 
+@checked
 def main(
     schedules: Annotated[
         tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SCHEDULE")
     ] = ("linear:num_steps=500,beta_end=0.2", "linear:num_steps=300,beta_end=0.008", "flow"),
     data: str = "drawn:64",
     avatar: int = 0,
-    image_size: int = 64,
-    crop: int = DEFAULT_CROP,
-    times: int = 10,
+    image_size: Annotated[int, Range(2, 1024)] = 64,
+    crop: Annotated[int, Range(1, SOURCE_SIZE)] = DEFAULT_CROP,
+    times: Annotated[int, Range(2, 1000)] = 10,
     out: Path = Path("forward.png"),
 ) -> None:
     """Draw the noising strips and log-SNR curves, and print what is wrong with the schedules.
@@ -47,12 +48,8 @@ def main(
         out: the picture, a .png file.
     """
     check_output(out, ".png")
-    for name, value in (("times", times), ("image_size", image_size)):
-        if value < 2:
-            raise ValueError(f"{name} must be at least 2, not {value}")
     parsed = {text: parse_schedule(text) for text in schedules}
     messages = {text: schedule_warnings(s, image_size) for text, s in parsed.items()}
-    crop = whole("crop", crop, 1, SOURCE_SIZE)
     dataset = open_dataset(data, image_size, crop=crop)
     if not 0 <= avatar < len(dataset):
         raise ValueError(f"avatar must be from 0 to {len(dataset) - 1}, not {avatar}")

@@ -10,13 +10,18 @@ samples/real.png with the real avatars. Large avatars are kept at 128 pixels.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
+from avatar_model.field_checks import Range, checked
 from train.command import command
 from train.figures.learning_gif import join
 from train.figures.picture import check_output
 
 
-def main(run: Path, out: Path | None = None, scale: int | None = None) -> None:
+@checked
+def main(
+    run: Path, out: Path | None = None, scale: Annotated[int | None, Range(1, 64)] = None
+) -> None:
     """Join the samples of a run into a GIF.
 
     Args:
@@ -26,8 +31,6 @@ def main(run: Path, out: Path | None = None, scale: int | None = None) -> None:
     """
     out = out or run / "learning.gif"
     check_output(out, ".gif")
-    if scale is not None and scale < 1:
-        raise ValueError(f"scale must be at least 1, not {scale}")
     print(f"wrote {out}: {join(run, out, scale)} frames")
 
 

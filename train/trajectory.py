@@ -10,18 +10,21 @@ model of two stages it is the base that is watched, which makes the small pictur
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from avatar_model import AvatarPipeline
+from avatar_model.field_checks import Range, checked
 from train.command import command
 from train.figures.picture import check_output, save_png
 from train.figures.trajectory import record, render_strip, write_gif
 
 
+@checked
 def main(
     model: str = "assets/model",
     out: Path = Path("trajectory.gif"),
     strip: Path | None = None,
-    strip_columns: int = 8,
+    strip_columns: Annotated[int, Range(2, 1000)] = 8,
     attributes: dict[str, str] | None = None,
     num_images: int = 5,
     steps: int = 20,
@@ -29,7 +32,7 @@ def main(
     guidance_scale: float | None = None,
     guidance_method: str | None = None,
     seed: int = 0,
-    scale: int | None = None,
+    scale: Annotated[int | None, Range(1, 64)] = None,
 ) -> None:
     """Write the GIF, and the film strip if asked.
 
@@ -50,9 +53,6 @@ def main(
     check_output(out, ".gif")
     if strip:
         check_output(strip, ".png")
-    for name, value, low in (("strip_columns", strip_columns, 2), ("scale", scale, 1)):
-        if value is not None and value < low:
-            raise ValueError(f"{name} must be at least {low}, not {value}")
     pipeline = AvatarPipeline.from_pretrained(model, upscaler=False)
     trajectory = record(
         pipeline,

@@ -54,7 +54,7 @@ def stop_after():
 
         def then_stop():
             train_step()
-            trainer._stop = trainer.state.step == step
+            trainer._signals.received = int(trainer.state.step == step)
 
         trainer._train_step = then_stop
 

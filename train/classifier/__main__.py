@@ -9,27 +9,30 @@ of the network that draws: an independent judge of it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from avatar_model.arguments import whole
+from avatar_model.arguments import MAX_SEED
 from avatar_model.atomic import write_atomically
 from avatar_model.classifier_network import ClassifierNetwork
 from avatar_model.crop import DEFAULT_CROP, SOURCE_SIZE
 from avatar_model.device import choose_device
+from avatar_model.field_checks import Range, checked
 from train.classifier.card import card
 from train.classifier.training import train
 from train.command import command
 from train.data.dataset import open_dataset
 
 
+@checked
 def main(
     data: str = "cartoonset10k",
     out: Path = Path("assets/classifier"),
-    epochs: float = 18,
-    minutes: float | None = None,
-    seed: int = 0,
+    epochs: Annotated[float, Range(0.001, 1e6)] = 18,
+    minutes: Annotated[float | None, Range(0.001, 1e6)] = None,
+    seed: Annotated[int, Range(0, MAX_SEED)] = 0,
     device: str | None = None,
     image_size: int = 64,
-    crop: int = DEFAULT_CROP,
+    crop: Annotated[int, Range(1, SOURCE_SIZE)] = DEFAULT_CROP,
 ) -> None:
     """Train the classifier and write its folder.
 
@@ -44,12 +47,9 @@ def main(
         crop: side of the centre square of a 500x500 picture that it will read; it can judge models
             that draw as much or more.
     """
-    if not epochs > 0 or (minutes is not None and not minutes > 0):
-        raise ValueError("epochs and minutes must be greater than 0")
     # A device that is not here, or a size it cannot read, is refused before anything is packed.
     where = choose_device(device)
     ClassifierNetwork(image_size)
-    crop = whole("crop", crop, 1, SOURCE_SIZE)
     dataset = open_dataset(data, image_size, crop=crop)
     classifier, table = train(dataset, data, epochs, minutes, seed, where)
     classifier.save_pretrained(out)

@@ -39,4 +39,4 @@ def save_pairs(
     tiles = [Image.fromarray(pair) for pair in pairs]
     scale = 2 if real.shape[2] <= ENLARGED else 1
     sheet = contact_sheet(tiles, pairs_per_row, scale, gap=12, background="#d8dce2")
-    sheet.save(path, optimize=True)
+    sheet.save(path, "PNG", optimize=True)

@@ -13,12 +13,13 @@ import platform
 import shlex
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
 from avatar_model.attributes import did_you_mean
 from avatar_model.device import choose_device
+from avatar_model.field_checks import Range, checked
 from train.command import command
 from train.data.dataset import open_dataset
 from train.figures.picture import check_output
@@ -28,18 +29,19 @@ from train.findings.study import Plan, load_evidence, load_plan, make_runs, sett
 from train.loop.run_folder import RunError
 
 
+@checked
 def main(
     data: str = "cartoonset10k",
-    minutes: float = 3.0,
-    images: int | None = None,
+    minutes: Annotated[float, Range(0.001, 1e6)] = 3.0,
+    images: Annotated[int | None, Range(1, 10**9)] = None,
     out: Path = Path("runs/findings/findings.md"),
     work: Path = Path("runs/findings"),
     size: Literal["auto", "real", "reduced", "tiny"] = "auto",
     only: tuple[str, ...] = (),
     report_only: bool = False,
     device: str | None = None,
-    drawn: int = 64,
-    drawn_at_end: int = 256,
+    drawn: Annotated[int, Range(1, 10**6)] = 64,
+    drawn_at_end: Annotated[int, Range(1, 10**6)] = 256,
 ) -> None:
     """Train, measure and judge.
 
@@ -58,9 +60,6 @@ def main(
         drawn_at_end: avatars that the last check of a run draws.
     """
     check_output(out, ".md")
-    for flag, value in (("minutes", minutes), ("drawn", drawn), ("drawn_at_end", drawn_at_end)):
-        if value <= 0:
-            raise ValueError(f"{flag} must be more than 0, not {value}")
     where, name = choose_device(device), Path(data).name
     gpu = torch.cuda.get_device_name(where) if where.type == "cuda" else ""
     before = load_plan(work, name)  # of other data? said before that is downloaded for nothing

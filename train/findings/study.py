@@ -31,7 +31,7 @@ from train.findings.measures import PER_IMAGE, GroundTruth, validation_loss
 from train.findings.plan import BASE, POINTS, Run, all_runs, budget_unit
 from train.loop.checkpoints import STATE_FILE
 from train.loop.loss_guard import DivergedError
-from train.loop.run_folder import RunError, RunFolder, differences
+from train.loop.run_folder import RunError, RunFolder, differences, read_config
 from train.loop.trainer import Trainer
 
 MIN_VALIDATION = 32
@@ -196,8 +196,9 @@ def _train(run: Run, data: PackedSet) -> str | None:
     """Train to the end unless that is done; why it failed, if it did."""
     config, folder = run.config, RunFolder(run.config.run)
     if folder.checkpoints():
-        before = _read(config.run / "config.json") | {"run": None, "device": None}
-        refuse_change(str(config.run), before, run.settings)
+        before = read_config(config.run) or {}
+        before = {name: before[name] for name in run.settings if name in before}
+        refuse_change(str(config.run), before | {"run": None, "device": None}, run.settings)
         if folder.newest_step() == config.steps:
             return None
     trainer = Trainer(config, data)

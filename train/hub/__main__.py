@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from avatar_model import AvatarPipeline
+from avatar_model.checkpoint_files import fetch_checkpoint
 from train.command import command
 from train.hub.model_card import CARD_FILE, write_model_card
 from train.hub.retry import insist, say_and_sleep
@@ -21,11 +22,14 @@ def main(checkpoint: Path, repo: str, private: bool = False) -> None:
     """Upload one checkpoint folder; what the repository has already is not sent again.
 
     Args:
-        checkpoint: the folder; a model card is added to it if there is none.
+        checkpoint: the folder, or that of a run, for its best one; a model card is added to it if
+            there is none.
         repo: model repository, user/name; made if need be.
         private: make a new repository private.
     """
     check_target(repo)
+    if checkpoint.is_dir():
+        checkpoint = fetch_checkpoint(str(checkpoint))
     check_folder(checkpoint)
     if not (checkpoint / CARD_FILE).exists():
         write_model_card(checkpoint, AvatarPipeline.from_pretrained(checkpoint), None, repo)

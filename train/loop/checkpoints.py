@@ -12,12 +12,14 @@ import torch
 from PIL import Image
 
 from avatar_model import AvatarPipeline, CheckpointError
+from avatar_model.atomic import moved_into_place, write_atomically
 from avatar_model.checkpoint import fingerprint
 from avatar_model.images import on_white
 from avatar_model.stage import Stage
+from avatar_model.training_run import METRICS_FILE, SCORE
 from train.data.dataset import PackedSet
 from train.data.splits import HELD_OUT
-from train.evaluation.generate import generate_avatars
+from train.evaluation.generate import batches, generate_batches
 from train.evaluation.psnr import psnr
 from train.figures.learning_gif import save_samples
 from train.figures.pairs import save_pairs
@@ -25,11 +27,12 @@ from train.figures.picture import FigureError
 from train.hub.model_card import SAMPLES_FILE, write_model_card
 from train.loop.config import TrainConfig
 from train.loop.progress import Progress
-from train.loop.run_folder import METRICS_FILE, RunError, RunFolder
+from train.loop.run_folder import RunError, RunFolder
 from train.loop.state import TrainingState
 
 PSNR_IMAGES = 128
 GRID_IMAGES = 16
+REHEARSED_STEPS = 2
 STATE_FILE = "state.pt"
 DAMAGED = (
     *(OSError, RuntimeError, ValueError, KeyError, EOFError),
@@ -61,15 +64,39 @@ class Checkpoints:
         self.shown_are = "unseen" if len(unseen) else "training"
         self.shown = data.take(unseen if len(unseen) else data.split("train")[:PSNR_IMAGES])
 
-    def save(self, state: TrainingState, progress: Progress) -> Path:
-        """Score the averaged weights and write them down, with all that resuming needs.
+    def rehearse(self, state: TrainingState) -> None:
+        """Make the model of this moment and one picture with it, and keep nothing.
+
+        Raises:
+            ValueError: settings with which the finished model could not generate.
+        """
+        pipeline = self.pipeline(state)
+        [settings, *_] = pipeline.settings()
+        pipeline(seed=0, num_inference_steps=min(settings.steps, REHEARSED_STEPS))
+
+    def save(self, state: TrainingState) -> Path:
+        """Write down the averaged weights, and all that resuming needs.
 
         Raises:
             RunError: the checkpoint cannot be written.
         """
         pipeline = self.pipeline(state)
-        real = self.shown.images
-        generated, _ = generate_avatars(pipeline, self.shown.attributes)
+
+        def write(folder: Path) -> None:
+            pipeline.save_pretrained(folder)
+            write_model_card(folder, pipeline, repo_id=self.config.push_to_hub)
+            torch.save({**state.state_dict(), "base": self._fingerprint()}, folder / STATE_FILE)
+
+        return self.folder.write_checkpoint(state.step, write)
+
+    def show(self, folder: Path, state: TrainingState, progress: Progress) -> None:
+        """Score a checkpoint that was just saved, with pictures; add both to its folder.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        pipeline, real = self.pipeline(state), self.shown.images
+        generated = self._generate(pipeline, progress)
         score = float(psnr(on_white(generated), on_white(real)).mean())
         progress.say(
             state.step,
@@ -77,23 +104,28 @@ class Checkpoints:
             f"({len(self.shown)} {self.shown_are} combinations)",
         )
         progress.validation(state.step, score)
-        metrics, grid = {"psnr_db": score}, (real[:GRID_IMAGES], generated[:GRID_IMAGES])
-
-        def write(folder: Path) -> None:
-            pipeline.save_pretrained(folder)
-            save_pairs(folder / SAMPLES_FILE, *grid)
-            (folder / METRICS_FILE).write_text(json.dumps(metrics), encoding="utf-8")
-            write_model_card(folder, pipeline, metrics, self.config.push_to_hub)
-            torch.save({**state.state_dict(), "base": self._fingerprint()}, folder / STATE_FILE)
-
-        path = self.folder.write_checkpoint(state.step, write, self.config.keep_checkpoints)
-        progress.picture(state.step, np.asarray(Image.open(path / SAMPLES_FILE)))
+        metrics, grid = {SCORE: score}, (real[:GRID_IMAGES], generated[:GRID_IMAGES])
+        write_atomically(folder / METRICS_FILE, json.dumps(metrics))
+        with moved_into_place(folder / SAMPLES_FILE) as path:
+            save_pairs(path, *grid)
+        write_model_card(folder, pipeline, metrics, self.config.push_to_hub)
+        progress.picture(state.step, np.asarray(Image.open(folder / SAMPLES_FILE, formats=["PNG"])))
         try:
             save_samples(self.config.run, state.step, grid[1], grid[0], score)
         except FigureError as error:
             message = f"{error}; the learning GIF will lack step {state.step}"
             progress.say(state.step, message)
-        return path
+
+    def _generate(self, pipeline: AvatarPipeline, progress: Progress) -> np.ndarray:
+        """What the model makes of the combinations that are shown."""
+        attributes, images = self.shown.attributes, []
+        total = len(list(batches(attributes))) * pipeline.settings()[0].steps
+        with progress.drawing(total) as bar:
+            # Of an upscaler the steps are few, and to follow them takes more memory.
+            follow = None if pipeline.upscaler else lambda *_: bar.update()
+            for batch, _ in generate_batches(pipeline, attributes, callback=follow):
+                images.append(batch)
+        return np.concatenate(images)
 
     def resume(self, state: TrainingState, device: torch.device) -> list[tuple[Path, Exception]]:
         """Continue from the newest intact checkpoint, if there is one.

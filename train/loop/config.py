@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
+from avatar_model.arguments import MAX_GUIDANCE_SCALE, MAX_SEED, MAX_STEPS
 from avatar_model.config import ModelConfig
+from avatar_model.field_checks import Range, check_fields
+from avatar_model.samplers import SamplerName
 
-_COUNTS = (
-    *("steps", "batch_size", "lr_step_size", "plateau_patience", "log_steps"),
-    *("keep_checkpoints", "gradient_accumulation", "num_inference_steps"),
-)
+MAX_COUNT = 10**9
 
 
 @dataclass(frozen=True)
@@ -23,55 +24,57 @@ class TrainConfig:
     """Folder or .tar/.tgz of Cartoon Set files, cartoonset10k, cartoonset100k, or drawn:N."""
     run: Path = Path("runs/default")
     """Run folder; starting again with the same folder resumes."""
-    steps: int = 10_000
+    steps: Annotated[int, Range(1, MAX_COUNT)] = 10_000
     """Optimizer steps in all."""
-    max_minutes: float | None = None
-    """Stop (and save) after this many minutes of this start."""
-    batch_size: int = 16
+    max_minutes: Annotated[float | None, Range(0.001, 1e6)] = None
+    """Stop (and save) after this many minutes of this start; None for no limit."""
+    batch_size: Annotated[int, Range(1, 2**20)] = 16
     """Images per step, over all processes."""
     init_from: str | None = None
     """Start with the weights of this checkpoint, a folder or a Hub repository, not random ones."""
     base: str | None = None
     """Checkpoint of the base, whose pictures an upscaler is trained to draw larger."""
-    seed: int = 0
+    seed: Annotated[int, Range(0, MAX_SEED)] = 0
     """Of the weights, the data order and the noise."""
 
     optimizer: Literal["muon", "adam"] = "muon"
     """Muon for hidden weights and Adam for the rest, or Adam for everything."""
-    learning_rate: float = 2e-3
+    learning_rate: Annotated[float, Range(1e-9, 1e3)] = 2e-3
     """Peak learning rate of Adam; Muon's is 10 times that."""
     lr_schedule: Literal["linear", "cosine", "constant", "step", "plateau"] = "linear"
     """Linear and cosine fall to zero at --steps; step and plateau cut the rate by --lr-cut."""
-    warmup_steps: int = 100
+    warmup_steps: Annotated[int, Range(0, MAX_COUNT)] = 100
     """Steps over which the learning rate rises from zero."""
-    lr_step_size: int = 1000
+    lr_step_size: Annotated[int, Range(1, MAX_COUNT)] = 1000
     """Steps between the cuts of the step schedule."""
-    lr_cut: float = 0.5
+    lr_cut: Annotated[float, Range(0.001, 1)] = 0.5
     """What a cut multiplies the learning rate by: step, plateau and loss spikes."""
-    plateau_patience: int = 50
+    plateau_patience: Annotated[int, Range(1, MAX_COUNT)] = 50
     """Log intervals without a new best loss before the plateau schedule cuts."""
-    grad_clip: float = 1.0
-    """Largest norm of the gradient."""
-    spike_factor: float = 4.0
+    grad_clip: Annotated[float, Range(1e-6, 1e9, or_zero=True)] = 1.0
+    """Largest norm of the gradient; 0 for no limit."""
+    spike_factor: Annotated[float, Range(1.001, 1e9, or_zero=True)] = 4.0
     """A loss this many times the recent median restores the last checkpoint; 0 for never."""
-    max_bad_gradients: int = 100
+    max_bad_gradients: Annotated[int, Range(0, MAX_COUNT)] = 100
     """Steps with NaN or infinite gradients that are skipped before the run stops."""
+    max_spikes: Annotated[int, Range(0, MAX_COUNT)] = 10
+    """Loss spikes after which a run goes back before it stops."""
 
-    terminal_share: float = 0.5
+    terminal_share: Annotated[float, Range(0, 1)] = 0.5
     """Share of the images that are trained at t = 1, pure noise; the others at t ~ U(0, 1)."""
-    condition_dropout: float = 0.1
+    condition_dropout: Annotated[float, Range(0, 1)] = 0.1
     """Share of the requests that lose some or all attributes."""
 
-    true_share: float = 0.1
+    true_share: Annotated[float, Range(0, 1)] = 0.1
     """Of an upscaler: share of its small pictures that are true ones, not drawn by the base."""
 
-    log_steps: int = 20
+    log_steps: Annotated[int, Range(1, MAX_COUNT)] = 20
     """Steps between lines of the log."""
-    checkpoint_minutes: float | None = 10.0
-    """Minutes between checkpoints."""
-    checkpoint_steps: int | None = None
+    checkpoint_minutes: Annotated[float | None, Range(0.001, 1e6)] = 10.0
+    """Minutes between checkpoints; None for one at the end, or by --checkpoint-steps."""
+    checkpoint_steps: Annotated[int | None, Range(1, MAX_COUNT)] = None
     """Steps between checkpoints, besides --checkpoint-minutes."""
-    keep_checkpoints: int = 2
+    keep_checkpoints: Annotated[int, Range(1, MAX_COUNT)] = 2
     """How many of the newest checkpoints stay; the best by validation PSNR always stays."""
     push_to_hub: str | None = None
     """Upload every kept checkpoint to this model repository, user/name, in the background."""
@@ -82,16 +85,16 @@ class TrainConfig:
     """Run the network in bfloat16; weights, optimizer and average stay in float32."""
     compile: bool = False
     """torch.compile the network: minutes at the start, faster steps, most of all on a GPU."""
-    gradient_accumulation: int = 1
+    gradient_accumulation: Annotated[int, Range(1, 2**20)] = 1
     """Split the batch of each process into so many parts, to save memory."""
     activation_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third slower."""
 
-    sampler: str = "ddim"
+    sampler: SamplerName = "ddim"
     """What the finished model draws with, unless asked otherwise; also for the sample grids."""
-    num_inference_steps: int = 1
+    num_inference_steps: Annotated[int, Range(1, MAX_STEPS)] = 1
     """Sampling steps of the finished model, unless asked otherwise."""
-    guidance_scale: float = 1.0
+    guidance_scale: Annotated[float, Range(0, MAX_GUIDANCE_SCALE)] = 1.0
     """Guidance scale of the finished model, unless asked otherwise."""
     guidance_method: Literal["condition", "classic", "projected"] = "condition"
     """How the finished model is guided, unless asked otherwise."""
@@ -100,12 +103,7 @@ class TrainConfig:
     """The architecture."""
 
     def __post_init__(self) -> None:
-        for name in _COUNTS:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("terminal_share", "condition_dropout", "lr_cut", "true_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be from 0 to 1, not {getattr(self, name)}")
+        check_fields(self)
         if self.model.is_upscaler and self.base is None:
             raise ValueError("an upscaler needs a base: --base names its checkpoint")
         if self.base is not None and not self.model.is_upscaler:
@@ -114,6 +112,33 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {**dataclasses.asdict(self), "run": str(self.run)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TrainConfig:
+        """The inverse of ``to_dict``; a field of another version is left out, one lacking default.
+
+        Raises:
+            ValueError: a value that its field cannot have; the message names it.
+        """
+        names = {f.name for f in dataclasses.fields(cls)}
+        values = {name: value for name, value in data.items() if name in names}
+        for name, kind in (("run", Path), ("model", ModelConfig.from_dict)):
+            if name in values:
+                values[name] = kind(values[name])
+        return cls(**values)
+
+    def unused(self) -> list[str]:
+        """A sentence for each field that was changed and that this run makes no use of."""
+        needs = {
+            "lr_step_size": ("--lr-schedule step", self.lr_schedule == "step"),
+            "plateau_patience": ("--lr-schedule plateau", self.lr_schedule == "plateau"),
+            "true_share": ("--base", self.base is not None),
+        }
+        return [
+            f"--{name.replace('_', '-')} does nothing without {flag}"
+            for name, (flag, given) in needs.items()
+            if not given and getattr(self, name) != getattr(TrainConfig, name)
+        ]
 
 
 class Preset(NamedTuple):

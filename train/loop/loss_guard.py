@@ -23,13 +23,16 @@ class LossGuard:
         spike_factor: a log interval whose mean loss is more than this many times the median of the
             last 20 intervals is a spike; 0 switches the check off.
         max_bad_gradients: how many steps with non-finite gradients a run may skip.
+        max_spikes: how many times a run may go back after a spike.
     """
 
-    def __init__(self, spike_factor: float, max_bad_gradients: int) -> None:
+    def __init__(self, spike_factor: float, max_bad_gradients: int, max_spikes: int) -> None:
         self.spike_factor = spike_factor
         self.max_bad_gradients = max_bad_gradients
+        self.max_spikes = max_spikes
         self.losses: deque[float] = deque(maxlen=HISTORY)
         self.bad_gradients = 0
+        self.spikes = 0
 
     def is_spike(self, loss: float) -> bool:
         """Take in the mean loss of a log interval. A spike does not enter the history."""
@@ -54,11 +57,33 @@ class LossGuard:
                 "--learning-rate, or without mixed precision"
             )
 
+    def count_spike(self, step: int, loss: float) -> None:
+        """Count a spike after which the run goes back.
+
+        Raises:
+            DivergedError: there were more of them than ``max_spikes``.
+        """
+        self.spikes += 1
+        if self.spikes > self.max_spikes:
+            raise DivergedError(
+                f"the loss jumped {self.spikes} times, at last to {loss:.4g} at step {step}, more "
+                f"than max_spikes = {self.max_spikes}; resume with a lower --learning-rate"
+            )
+
+    def went_back(self, before: LossGuard) -> None:
+        """Take over the counts of the guard before the run went back, or they had no limit."""
+        self.bad_gradients, self.spikes = before.bad_gradients, before.spikes
+
     def state_dict(self) -> dict[str, Any]:
         """What changes during a run."""
-        return {"losses": list(self.losses), "bad_gradients": self.bad_gradients}
+        return {
+            "losses": list(self.losses),
+            "bad_gradients": self.bad_gradients,
+            "spikes": self.spikes,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of ``state_dict``."""
         self.losses = deque(state["losses"], maxlen=HISTORY)
         self.bad_gradients = state["bad_gradients"]
+        self.spikes = state.get("spikes", 0)  # younger than some checkpoints

@@ -1,36 +1,39 @@
 """A run folder on disk: its config, its log and its checkpoints.
 
     runs/name/
-        config.json                 the resolved TrainConfig
+        config.json                 the resolved TrainConfig, and how it changed
         log.csv                     one line per log interval
         checkpoints/step-00001000/  config.json, model.safetensors (the averaged weights, usable
                                     as they are), README.md, samples.png, metrics.json, and
                                     state.pt, which resuming needs besides
         samples/                    what every checkpoint drew, for train/figures/learning_gif.py
         tensorboard/
+        run.lock                    held by the process that trains
 
 A checkpoint is written under a temporary name and renamed when it is whole, so whatever
-``step-*`` folder exists is complete, even after a kill.
+``step-*`` folder exists is complete, even after a kill; its pictures and its score come later.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from avatar_model.atomic import TEMPORARY, write_atomically
 from avatar_model.errors import AvatarError
+from avatar_model.training_run import CHECKPOINTS_FOLDER, best_checkpoint, checkpoints
+from train.loop.csv_log import CsvLog
 
-DEFINES_RUN = frozenset({"data", "batch_size", "seed", "optimizer", "model", "base"})
-"""Fields of TrainConfig that cannot change when a run is resumed."""
-
-METRICS_FILE = "metrics.json"
-SCORE = "psnr_db"
-"""The metric, higher is better, that decides which checkpoint is the best."""
+CONFIG_FILE = "config.json"
+DEFINES_RUN = frozenset({"batch_size", "seed", "optimizer", "model"})
+"""Fields of TrainConfig that cannot change when a run is resumed. Data may move: its identity
+counts, not its path."""
 
 
 class RunError(AvatarError):
@@ -46,47 +49,73 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.checkpoints_path = path / "checkpoints"
-        self.log_path = path / "log.csv"
+        self.checkpoints_path = path / CHECKPOINTS_FOLDER
+        self.config_path = path / CONFIG_FILE
+        self.log = CsvLog(path / "log.csv")
 
-    def open(self, config: dict[str, Any]) -> None:
-        """Make the folder and write the config of this start, after comparing it with the first.
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within it, no other process trains in this folder. The system frees a dead one's.
+
+        Raises:
+            RunError: another process does, or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            # A singleton, so that within this process it can be held twice.
+            lock = FileLock(self.path / "run.lock", timeout=0, is_singleton=True).acquire()
+        except Timeout:
+            raise RunError(
+                f"another process is training in {self.path} now; stop it first, or choose another "
+                "--run folder"
+            ) from None
+        except OSError as error:
+            raise RunError(f"cannot write the run folder {self.path}: {error.strerror}") from error
+        with lock:
+            yield
+
+    def open(self, config: dict[str, Any]) -> list[str]:
+        """Write the config of this start, after comparing it with that of the last.
+
+        Args:
+            config: plain types; a ``TrainConfig`` and whatever else defines the run.
+
+        Returns:
+            what changed since, a sentence each; config.json keeps it as its history.
 
         Raises:
             RunError: the folder cannot be written, or holds a different run.
         """
         config = json.loads(json.dumps(config))
+        history: list[Any] = []
+        changed: dict[str, Any] = {}
         try:
             self.checkpoints_path.mkdir(parents=True, exist_ok=True)
-            for left_over in self.checkpoints_path.glob("*.tmp"):  # of a start that was killed
-                shutil.rmtree(left_over)
-            for folder in (self.path, self.path / "samples"):
-                for left_over in folder.glob(f"{TEMPORARY}*"):
-                    left_over.unlink()
-            if self.checkpoints():
-                self._refuse_other_run(config)
-            write_atomically(self.path / "config.json", json.dumps(config, indent=1) + "\n")
+            self._clean_up()
+            step = self.newest_step()
+            if step is not None:
+                before = read_config(self.path) or {}
+                changed = self._changes(before, config)
+                history = before.get("history", [])
+            if changed:
+                history = [*history, {"step": step, "changed": changed}]
+            text = json.dumps({**config, "history": history}, indent=1) + "\n"
+            write_atomically(self.config_path, text)
         except OSError as error:
             raise RunError(f"cannot write the run folder {self.path}: {error.strerror}") from error
+        return [f"{name}: {old} -> {new}, from step {step}" for name, (old, new) in changed.items()]
 
     def checkpoints(self) -> list[Path]:
         """Whole checkpoints, oldest first."""
-        return sorted(self.checkpoints_path.glob("step-" + "[0-9]" * 8))
+        return checkpoints(self.path)
 
     def newest_step(self) -> int | None:
         """The step of the newest whole checkpoint."""
         newest = self.checkpoints()[-1:]
         return int(newest[0].name.removeprefix("step-")) if newest else None
 
-    def best(self) -> Path | None:
-        """The checkpoint with the highest score, if any has one."""
-        scored = [(score(path), path) for path in self.checkpoints()]
-        return max(((s, p) for s, p in scored if s is not None), default=(None, None))[1]
-
-    def write_checkpoint(self, step: int, write: Callable[[Path], None], keep: int) -> Path:
+    def write_checkpoint(self, step: int, write: Callable[[Path], None]) -> Path:
         """Make the checkpoint of ``step`` with ``write(folder)``.
-
-        Afterwards the newest ``keep`` checkpoints and the best one stay.
 
         Raises:
             RunError: it could not be written, as on a full disk; older checkpoints are untouched.
@@ -98,60 +127,90 @@ class RunFolder:
             temporary.mkdir()
             write(temporary)
             if target.exists():
-                shutil.rmtree(target)
+                _remove(target)
             temporary.rename(target)
         except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError on a full disk
             shutil.rmtree(temporary, ignore_errors=True)
-            raise RunError(f"cannot write the checkpoint {target}: {error}") from error
-        best = self.best()
+            free = shutil.disk_usage(self.path).free / 1e6
+            raise RunError(
+                f"cannot write the checkpoint {target}: {error} ({free:,.0f} MB are free there)"
+            ) from error
+        return target
+
+    def drop_old(self, keep: int) -> list[str]:
+        """Remove all checkpoints but the newest ``keep`` and the best one.
+
+        Returns:
+            a sentence for each that cannot be removed; it is tried again the next time.
+        """
+        problems, best = [], best_checkpoint(self.path)
         for old in self.checkpoints()[:-keep]:
             if old != best:
-                shutil.rmtree(old)
-        return target
+                try:
+                    _remove(old)
+                except OSError as error:
+                    problems.append(f"cannot remove the old checkpoint {old}: {error}")
+        return problems
 
     def set_aside(self, checkpoint: Path) -> Path:
         """Rename a damaged checkpoint, so that it is not taken for one again; returns the path."""
         aside = checkpoint.with_name(f"damaged-{checkpoint.name}")
-        shutil.rmtree(aside, ignore_errors=True)
-        return checkpoint.rename(aside)
+        with suppress(OSError):
+            shutil.rmtree(aside, ignore_errors=True)
+            return checkpoint.rename(aside)
+        return checkpoint
 
-    def log(self, row: dict[str, Any]) -> None:
-        """Append a line to log.csv; the first line names the columns."""
-        new = not self.log_path.exists()
-        with self.log_path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, row.keys())
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+    def _clean_up(self) -> None:
+        """Remove what was being written when the process was killed, as far as it can be."""
+        for left_over in self.checkpoints_path.glob("*.tmp"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        for folder in (self.path, self.path / "samples"):
+            for left_over in folder.glob(f"{TEMPORARY}*"):
+                with suppress(OSError):
+                    left_over.unlink()
 
-    def cut_log(self, step: int) -> None:
-        """Drop the lines after ``step``, which a resumed run is about to write again."""
-        if not self.log_path.exists():
-            return
-        header, *lines = self.log_path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and int(line.split(",")[0]) <= step]
-        write_atomically(self.log_path, "".join([header, *kept]))
-
-    def _refuse_other_run(self, config: dict[str, Any]) -> None:
-        path = self.path / "config.json"
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise RunError(f"{path} cannot be read: {error}") from error
+    def _changes(self, before: dict[str, Any], config: dict[str, Any]) -> dict[str, list[Any]]:
+        """Dotted name -> [before, now] of the fields that differ; RunError for another run."""
+        changed = {}
         for name, old, new in differences(before, config):
+            if name == "data_id":
+                raise RunError(
+                    f"{self.path} holds a run on other data than {config['data']}; choose another "
+                    "--run folder, or the old data to resume"
+                )
             if name.split(".")[0] in DEFINES_RUN:
                 raise RunError(
                     f"{self.path} holds a run with {name} = {old!r}, not {new!r}; choose another "
                     "--run folder, or the old value to resume"
                 )
+            if name not in ("run", "history"):
+                changed[name] = [old, new]
+        return changed
 
 
-def score(checkpoint: Path) -> float | None:
-    """The score in the checkpoint's metrics.json, if it has one."""
+def read_config(run: Path) -> dict[str, Any] | None:
+    """What config.json of a run folder says; None if there is none.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    path = run / CONFIG_FILE
     try:
-        return json.loads((checkpoint / METRICS_FILE).read_text(encoding="utf-8")).get(SCORE)
-    except (OSError, ValueError):
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        config = str(error)
+    if not isinstance(config, dict):
+        raise RunError(f"{path} cannot be read ({config}); remove it, and give all flags again")
+    return config
+
+
+def _remove(checkpoint: Path) -> None:
+    """Under another name first: a checkpoint that can only be removed in part is none any more."""
+    going = checkpoint.with_name(f"{checkpoint.name}.old.tmp")
+    checkpoint.rename(going)
+    shutil.rmtree(going, ignore_errors=True)
 
 
 def differences(

@@ -31,7 +31,7 @@ class TrainingState:
         self.optimizers = make_optimizers(network, config.optimizer, config.learning_rate)
         self.peak_rates = [optimizer.defaults["lr"] for optimizer in self.optimizers]
         self.learning_rate = LearningRate(config)
-        self.guard = LossGuard(config.spike_factor, config.max_bad_gradients)
+        self.guard = LossGuard(config.spike_factor, config.max_bad_gradients, config.max_spikes)
         self.step = 0
         self.seconds = 0.0
         self.losses: list[float] = []

@@ -8,10 +8,8 @@ processes agree on a batch without talking: each makes all of it and takes its o
 from __future__ import annotations
 
 import math
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +34,7 @@ from train.loop.objective import Randomness, diffusion_loss, low_res_input, make
 from train.loop.progress import Progress
 from train.loop.run_folder import RunError, RunFolder
 from train.loop.state import TrainingState
+from train.loop.stop_signals import Interrupted, StopSignals
 from train.loop.training_data import Pictures, TrainingData
 
 
@@ -71,7 +70,10 @@ class Trainer:
             raise ValueError(f"crop {config.model.crop} is not that of the data, {data.crop}")
         self.folder = RunFolder(config.run)
         if self.is_main:
-            self.folder.open(config.to_dict())
+            with self.folder.locked():
+                changes = self.folder.open({**config.to_dict(), "data_id": data.identity()})
+            for sentence in [*changes, *config.unused()]:
+                print(sentence)
         self.accelerator.wait_for_everyone()
         self.train_rows = data.split("train")
         self.training_data = TrainingData(
@@ -87,7 +89,7 @@ class Trainer:
         self.state, self.model = self._begin()
         self.denoiser = Denoiser.from_config(self.model, config.model)
         self.grad_norm = 0.0
-        self._stop, self._deadline = False, math.inf
+        self._signals, self._deadline = StopSignals(), math.inf
         if self.is_main:
             for warning in schedule_warnings(self.denoiser.schedule, config.model.image_size):
                 print(f"warning: {warning}")
@@ -135,32 +137,45 @@ class Trainer:
         """Run to ``config.steps``, the time limit or a signal. Returns the newest checkpoint.
 
         Raises:
-            RunError: the last checkpoint cannot be written.
-            DivergedError: too many gradients are not finite.
+            ValueError: settings with which the finished model could not generate.
+            RunError: the last checkpoint cannot be written, or another process trains here.
+            DivergedError: too many gradients are not finite, or the loss jumped too often.
         """
-        config, saved = self.config, time.monotonic()
-        self._deadline = saved + 60 * (config.max_minutes or math.inf)
-        saved_step = self.folder.newest_step()
-        self.progress.start(self.state.step)
-        try:
-            with self._stopped_by_signals():
-                while self.state.step < config.steps and not self._should_stop():
-                    self._train_step()
-                    self.progress.step(self.state.step)
-                    if self.state.step % config.log_steps == 0:
-                        self._finish_interval()
-                    if self._checkpoint_is_due(saved):
-                        self._save(last=False)
-                        saved, saved_step = time.monotonic(), self.state.step
-                if saved_step != self.state.step:
-                    self._save(last=True)
-        finally:
-            self.progress.close()
-            if self.uploader:
-                print("waiting for the upload of the last checkpoint")
-                self.uploader.close()
+        config, started = self.config, time.monotonic()
+        if config.max_minutes is not None:
+            self._deadline = started + 60 * config.max_minutes
+        if self.is_main:
+            self.checkpoints.rehearse(self.state)
+        with self.folder.locked() if self.is_main else nullcontext():
+            self.progress.start(self.state.step)
+            try:
+                with self._signals:
+                    self._run(started)
+            finally:
+                self.progress.close()
+                if self.uploader:
+                    print("waiting for the upload of the last checkpoint")
+                    self.uploader.close()
         self.accelerator.wait_for_everyone()
         return self.folder.checkpoints()[-1]
+
+    def _run(self, saved: float) -> None:
+        """All steps, with a checkpoint whenever it is due, and at the end.
+
+        Args:
+            saved: when the last one was written, by ``time.monotonic``.
+        """
+        config = self.config
+        while self.state.step < config.steps and not self._should_stop():
+            self._train_step()
+            self.progress.step(self.state.step)
+            if self.state.step % config.log_steps == 0:
+                self._finish_interval()
+            if self._checkpoint_is_due(saved):
+                self._save(last=False)
+                saved = time.monotonic()
+        if self.is_main and self.folder.newest_step() != self.state.step:
+            self._save(last=True)
 
     def _train_step(self) -> None:
         started = time.monotonic()
@@ -174,7 +189,8 @@ class Trainer:
             last, part = i == len(parts) - 1, slice(rows[0], rows[-1] + 1)
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 total += self._backward(pictures.rows(part), randomness.rows(part))
-        norm = self.accelerator.clip_grad_norm_(state.network.parameters(), config.grad_clip)
+        limit = config.grad_clip or math.inf
+        norm = self.accelerator.clip_grad_norm_(state.network.parameters(), limit)
         # All that a step waits for: the CPU starts the next one before a GPU has ended this one.
         loss = self.accelerator.reduce(total, "sum")
         self.grad_norm, loss = torch.stack([norm, loss]).tolist()
@@ -227,9 +243,12 @@ class Trainer:
     def _go_back(self, loss: float) -> None:
         """After a loss spike: the newest checkpoint again, at a lower learning rate."""
         spiked, scale = self.state.step, self.state.learning_rate.scale
+        guard = self.state.guard
+        guard.count_spike(spiked, loss)
         del self.state, self.model, self.denoiser  # a GPU may not have room for both
         self.state, self.model = self._begin()
         self.denoiser = Denoiser.from_config(self.model, self.config.model)
+        self.state.guard.went_back(guard)
         self.state.learning_rate.scale = scale
         self.state.learning_rate.cut()
         self.progress.went_back(self.state.step)
@@ -245,19 +264,36 @@ class Trainer:
         self.progress.say(self.state.step, message)
 
     def _save(self, last: bool) -> None:
-        """Write a checkpoint. One that cannot be written only stops the run if it is the last."""
+        """Write a checkpoint, then its pictures and its score, which may be cut short.
+
+        One that cannot be written only stops the run if it is the last.
+        """
         if not self.is_main:
             return
         paused = time.monotonic()
         try:
-            path = self.checkpoints.save(self.state, self.progress)
-            if self.uploader:
-                self.uploader.submit(path, f"Step {self.state.step}")
+            path = self.checkpoints.save(self.state)
         except RunError as error:
             if last:
                 raise
             self._say(f"{error}; training goes on, older checkpoints are kept")
+        else:
+            self._show(path)
+            for problem in self.folder.drop_old(self.config.keep_checkpoints):
+                self._say(f"warning: {problem}")
+            if self.uploader:
+                self.uploader.submit(path, f"Step {self.state.step}")
         self.progress.paused(time.monotonic() - paused)
+
+    def _show(self, checkpoint: Path) -> None:
+        """The pictures and the score of a checkpoint; without them it is as good to resume from."""
+        try:
+            with self._signals.interruptible():
+                self.checkpoints.show(checkpoint, self.state, self.progress)
+        except Interrupted:
+            self._say(f"{checkpoint.name} is saved; its pictures and its score were skipped")
+        except OSError as error:
+            self._say(f"{checkpoint.name} is saved, but not its pictures and its score: {error}")
 
     def _checkpoint_is_due(self, saved: float) -> bool:
         every = self.config.checkpoint_steps
@@ -268,22 +304,8 @@ class Trainer:
 
     def _should_stop(self) -> bool:
         """Whether any process was told to stop, or time is up. The same answer everywhere."""
-        stop = self._stop or time.monotonic() > self._deadline
+        stop = self._signals.received > 0 or time.monotonic() > self._deadline
         if self.accelerator.num_processes == 1:
             return stop
         told = torch.tensor(float(stop), device=self.device)
         return bool(self.accelerator.reduce(told, "sum"))
-
-    @contextmanager
-    def _stopped_by_signals(self) -> Iterator[None]:
-        """Within it, Ctrl+C and SIGTERM end the run after the step at work, with a checkpoint."""
-
-        def on_signal(*_: object) -> None:
-            self._stop = True
-
-        before = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for s, handler in before.items():
-                signal.signal(s, handler)

@@ -10,13 +10,10 @@ runs two steps of each and prints the peak it measured. docs/memory.md explains 
 
 from __future__ import annotations
 
-import sys
-
 import torch
 
 from avatar_model.device import choose_device
-from avatar_model.errors import errors_as_exit
-from train.command import parse_run
+from train.command import run_command
 from train.loop.config import TrainConfig
 from train.memory.estimate import MIB, format_report, measured_peak, memory_report, variants
 
@@ -41,11 +38,7 @@ def main(config: TrainConfig) -> None:
         print(f"{name:<34}" + "".join(f"{x:>16}" for x in text), flush=True)
 
 
-def cli() -> None:
-    """The command line."""
-    with errors_as_exit():
-        main(parse_run(sys.argv[1:], __doc__))
-
+cli = run_command(main, __doc__)
 
 if __name__ == "__main__":
     cli()

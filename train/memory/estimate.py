@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -216,7 +217,7 @@ def run_steps(config: TrainConfig, channels_last: bool, device: torch.device) ->
     for _ in range(2):
         for _ in range(config.gradient_accumulation):
             training_loss(network, config, _part_size(config), device).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), config.grad_clip)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), config.grad_clip or math.inf)
         state.update()
         state.step += 1
         for optimizer in state.optimizers:

@@ -20,6 +20,7 @@ from avatar_model.attributes import NAMES
 from avatar_model.checkpoint_files import UPSCALER_FOLDER, WEIGHTS_FILE, fetch_checkpoint
 from avatar_model.crop import DEFAULT_CROP
 from avatar_model.device import choose_device
+from avatar_model.field_checks import Range, checked
 from avatar_model.stage import Stage
 from train.rendering.folder import RenderError, RenderFolder
 from train.rendering.frame import frame_size, framed
@@ -28,15 +29,16 @@ LAYOUT_VERSION = 1
 """Raise it when the same settings would give other files."""
 
 
+@checked
 def render_data_set(
-    count: int,
+    count: Annotated[int, Range(1, MAX_SEED + 1)],
     out: Path,
     model: str = "assets/model",
     fix: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
     draw: Literal["data", "uniform"] = "data",
     size: int | None = None,
-    seed: int = 0,
-    batch_size: int = 32,
+    seed: Annotated[int, Range(0, MAX_SEED)] = 0,
+    batch_size: Annotated[int, Range(1, MAX_IMAGES)] = 32,
     device: str | None = None,
 ) -> None:
     """Draw what is missing of ``count`` pairs of picture and CSV.
@@ -58,10 +60,8 @@ def render_data_set(
         device: cpu, cuda or cuda:1; by default every process takes its own GPU, if there are any.
     """
     started = time.monotonic()
-    if not 1 <= count <= MAX_SEED - seed + 1 or seed < 0:
-        raise RenderError(f"count must be at least 1, and seed + count at most {MAX_SEED + 1}")
-    if not 1 <= batch_size <= MAX_IMAGES:
-        raise RenderError(f"batch_size must be from 1 to {MAX_IMAGES}, not {batch_size}")
+    if seed + count > MAX_SEED + 1:
+        raise RenderError(f"seed + count must be at most {MAX_SEED + 1}, not {seed + count}")
     # No process group: the processes have nothing to tell each other, and none waits for another.
     process = get_cpu_distributed_information()
     pipeline = _load(model, device, process.local_rank)

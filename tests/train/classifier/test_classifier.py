@@ -189,9 +189,9 @@ def test_bad_input_gives_one_line(cache, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"epochs": 0}, "epochs and minutes must be greater than 0"),
-        ({"minutes": -1.0}, "epochs and minutes must be greater than 0"),
-        ({"crop": 0}, "crop must be a whole number from 1 to 500, not 0"),
+        ({"epochs": 0}, "epochs must be from 0.001 to 1000000, not 0"),
+        ({"minutes": -1.0}, "minutes must be from 0.001 to 1000000, not -1.0"),
+        ({"crop": 0}, "crop must be from 1 to 500, not 0"),
         ({"image_size": 20}, "image_size must be a multiple of 8, not 20"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from avatar_model import AvatarPipeline
+from avatar_model.attributes import NAMES, Vocabulary
 from avatar_model.guidance import GUIDANCE_METHODS
 from avatar_model.network import AvatarNetwork
 from avatar_model.stage import Stage
@@ -40,11 +41,22 @@ def evaluate(cache, *arguments):
     return done.stdout + done.stderr
 
 
+def forget(model, name, value):
+    """Make it a model of data without labels that never saw a value."""
+    config = json.loads((model / "config.json").read_text())
+    counts = {a: entry["counts"] for a, entry in config["vocabulary"].items()}
+    counts[name][value] = 0
+    config["vocabulary"] = Vocabulary.numbered(counts).to_dict()
+    (model / "config.json").write_text(json.dumps(config))
+
+
 def test_report_defaults_and_card(cache, config, change, data, tmp_path):
     model = Trainer(change(config, data="drawn:100", num_inference_steps=4), data).train()
     out = tmp_path / "report"
     (model / "notes.md").write_text("The hats are the best part.")
-    evaluate(
+    hair = data.attributes[data.split("test"), NAMES.index("hair")]
+    forget(model, "hair", hair[0])
+    said = evaluate(
         cache,
         f"--model={model}",
         f"--out={out}",
@@ -54,7 +66,8 @@ def test_report_defaults_and_card(cache, config, change, data, tmp_path):
     )
     report = json.loads((out / "report.json").read_text())
     chosen_steps = report["sweep"]["best"]["num_inference_steps"]
-    assert report["about"]["combinations"] == len(data.split("test"))
+    assert f"have a value that the model never saw (hair {hair[0]}) and are left out" in said
+    assert 0 < report["about"]["combinations"] == (hair != hair[0]).sum()
     assert len(report["paired"]["psnr_per_seed"]) == 2
     # Two samplers with two numbers of steps as asked, and three methods with each at scale 2.
     assert len(report["sweep"]["entries"]) == 4 + 6
@@ -135,7 +148,10 @@ def test_bad_input_ends_in_one_line(cache, config, change, data, tmp_path, monke
     for arguments, message in (
         ([f"--model={tmp_path / 'nothing'}"], "nothing"),
         ([f"--model={model}"], "trained on other attributes"),  # the bundled classifier
-        ([f"--model={model}", "--classifier=none", "--num-images=0"], "at least one"),
+        (
+            [f"--model={model}", "--classifier=none", "--num-images=0"],
+            "num_images must be from 1 to",
+        ),
         (["--model=some/repository", "--card"], "is not a folder"),
         ([f"--model={model}", "--upscaler-steps"], "the sweep needs at least one value"),
         ([f"--model={untrained}", "--classifier=none"], "the upscaler was trained with other"),

@@ -54,8 +54,9 @@ def test_the_threshold_is_where_the_average_colour_drowns():
     ],
 )
 def test_a_schedule_that_is_none_is_refused(name, options):
-    with pytest.raises(ValueError, match=f"'{name}' with these options does not add more and more"):
-        schedule_warnings(make_schedule(name, **options))
+    message = f"'{name}' with these options does not add more and more|num_steps must be a whole"
+    with pytest.raises(ValueError, match=message):
+        make_schedule(name, **options)
 
 
 def test_strip_goes_from_the_picture_to_grey_noise(drawn):
@@ -133,9 +134,9 @@ def test_the_tool_draws_and_warns(run_tool, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--out", "forward.jpg"], "error: forward.jpg must end in .png"),
-        (["--times=1"], "error: times must be at least 2, not 1"),
-        (["--crop=501"], "error: crop must be a whole number from 1 to 500, not 501"),
-        (["--image-size=0"], "error: image_size must be at least 2, not 0"),
+        (["--times=1"], "error: times must be from 2 to 1000, not 1"),
+        (["--crop=501"], "error: crop must be from 1 to 500, not 501"),
+        (["--image-size=0"], "error: image_size must be from 2 to 1024, not 0"),
         (["--avatar=64"], "error: avatar must be from 0 to 63, not 64"),
         (["quadratic"], "error: unknown schedule 'quadratic'"),
         (["--out", "/proc/forward.png"], "error: cannot write /proc/forward.png"),

@@ -102,7 +102,7 @@ def test_bad_arguments_are_named(run, run_tool, tmp_path):
     for arguments, message in (
         (["--run", tmp_path / "nowhere"], "step-*.png; training writes one at every checkpoint"),
         (["--run", run, "--out", "x.mp4"], "error: x.mp4 must end in .gif"),
-        (["--run", run, "--scale", 0], "error: scale must be at least 1, not 0"),
+        (["--run", run, "--scale", 0], "error: scale must be from 1 to 64, not 0"),
     ):
         with pytest.raises(SystemExit) as stopped:
             run_tool(*arguments)

@@ -137,8 +137,8 @@ def test_the_tool_writes_both_pictures(run_tool, tmp_path):
         (["--out=t.png"], "error: t.png must end in .gif"),
         (["--strip=t.gif"], "error: t.gif must end in .png"),
         (["--steps=0"], "error: num_inference_steps must be"),
-        (["--strip-columns=1"], "error: strip_columns must be at least 2, not 1"),
-        (["--scale=0"], "error: scale must be at least 1, not 0"),
+        (["--strip-columns=1"], "error: strip_columns must be from 2 to 1000, not 1"),
+        (["--scale=0"], "error: scale must be from 1 to 64, not 0"),
         (["--attributes", "hare", "1"], "error: unknown attribute 'hare'"),
     ],
 )

@@ -196,7 +196,7 @@ def test_a_stopped_run_goes_on_where_it_was(command, tmp_path, monkeypatch):
 
     def interrupted(trainer):
         plain(trainer)
-        trainer._stop = trainer.state.step == 3  # as Ctrl+C does
+        trainer._signals.received = int(trainer.state.step == 3)  # as Ctrl+C does
 
     monkeypatch.setattr(Trainer, "_train_step", interrupted)
     with pytest.raises(SystemExit, match="stopped; start the same command again to go on"):
@@ -255,7 +255,7 @@ def test_a_budget_in_minutes_is_measured_once(command, tmp_path, monkeypatch):
         (["--data", "drawn:64"], "error: the validation split of drawn:64 has "),
         (["--data", "nowhere"], "error: there is no file or folder nowhere"),
         (["--out", "page.txt"], "error: page.txt must end in .md"),
-        (["--minutes", "0"], "error: minutes must be more than 0, not 0.0"),
+        (["--minutes", "0"], "error: minutes must be from 0.001 to 1000000, not 0.0"),
         (["--report-only"], "error: there is no study in work to report on"),
     ],
 )

@@ -100,11 +100,14 @@ def test_a_full_disk_is_named(cache, tmp_path):
 @pytest.mark.parametrize(
     ("flag", "code", "message"),
     [
-        ("--batch-size=0", 2, "batch_size must be at least 1, not 0"),
+        ("--batch-size=0", 2, "batch_size must be from 1 to 1048576, not 0"),
         ("--batchsize=8", 2, "Perhaps you meant"),
         ("--preset=blog-7-fin", 1, "error: there is no preset 'blog-7-fin'; did you mean"),
         ("--data=/nowhere/cartoons", 1, "error: there is no file or folder /nowhere/cartoons"),
-        ("--model.schedule=quadratic", 1, "error: unknown schedule 'quadratic'"),
+        ("--model.schedule=quadratic", 2, "unknown schedule 'quadratic'"),
+        ("--model.num-heads=0", 2, "num_heads must be from 1 to 64, not 0"),
+        ("--seed=4294967296", 2, "seed must be from 0 to 4294967295, not 4294967296"),
+        ("--sampler=ddpmm", 2, "ddpmm"),
     ],
 )
 def test_bad_flags_are_named(cache, tmp_path, flag, code, message, monkeypatch, capsys):
