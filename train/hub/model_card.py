@@ -19,6 +19,7 @@ SAMPLES_FILE = "samples.png"
 NOTES_FILE = "notes.md"
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
+INSTALL = Path(__file__).parents[1] / "install.md"
 CARTOON_SET_REPO = "cgarciae/cartoonset"
 METRIC_NAMES = {
     "psnr_db": "PSNR (dB)",
@@ -57,10 +58,12 @@ def write_model_card(
     stand_in = all(source.startswith("drawn:") for source in sources)
     cartoon_set = "cartoonset" in data.lower()
     title = repo_id.split("/")[-1] if repo_id else "Avatar model"
-    default = pipeline.defaults
+    conditional = any(s.config.tau_encoding != "none" for s in stages)
+    hair = pipeline.vocabulary.counts["hair"]
     notes = folder / NOTES_FILE
     card = ModelCard.from_template(
-        _front_matter(title, data, metrics, stand_in, cartoon_set),
+        # What an avatar drawn from noise is compared with is no measure to be ranked by.
+        _front_matter(title, data, metrics if conditional else {}, stand_in, cartoon_set),
         template_path=str(TEMPLATE),
         title=title,
         sizes=pipeline.sizes,
@@ -70,8 +73,12 @@ def write_model_card(
         data=_cell(data),
         samples=SAMPLES_FILE if (folder / SAMPLES_FILE).exists() else "",
         source=json.dumps(repo_id or "path/to/this/folder"),
-        defaults=default,
-        upscaler=pipeline.upscaler and pipeline.upscaler.defaults,
+        install=INSTALL.read_text("utf-8").strip(),
+        conditional=conditional,
+        hair=hair.index(max(hair)),
+        defaults=pipeline.defaults,
+        upscaler=pipeline.upscaler,
+        graphs=all(stage.graph is not None for stage in stages),
         report=report,
         notes=notes.read_text("utf-8").strip() if notes.is_file() else "",
         metrics=[(_metric_name(name), f"{value:.4g}") for name, value in metrics.items()],

@@ -33,6 +33,8 @@ from train.loop.state import TrainingState
 PSNR_IMAGES = 128
 GRID_IMAGES = 16
 REHEARSED_STEPS = 2
+LEAST_BYTES = 14
+"""Per parameter: weights, average and momentum in float32, the average in half precision."""
 STATE_FILE = "state.pt"
 DAMAGED = (
     *(OSError, RuntimeError, ValueError, KeyError, EOFError),
@@ -68,8 +70,10 @@ class Checkpoints:
         """Make the model of this moment and one picture with it, and keep nothing.
 
         Raises:
+            RunError: there is no room for a checkpoint.
             ValueError: settings with which the finished model could not generate.
         """
+        self.folder.check_space(LEAST_BYTES * state.network.num_parameters())
         pipeline = self.pipeline(state)
         [settings, *_] = pipeline.settings()
         pipeline(seed=0, num_inference_steps=min(settings.steps, REHEARSED_STEPS))

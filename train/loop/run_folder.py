@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ from filelock import FileLock, Timeout
 from avatar_model.atomic import TEMPORARY, write_atomically
 from avatar_model.errors import AvatarError
 from avatar_model.training_run import CHECKPOINTS_FOLDER, best_checkpoint, checkpoints
+from train.data.packing import check_space
 from train.loop.csv_log import CsvLog
 
 CONFIG_FILE = "config.json"
@@ -114,6 +116,13 @@ class RunFolder:
         newest = self.checkpoints()[-1:]
         return int(newest[0].name.removeprefix("step-")) if newest else None
 
+    def check_space(self, needed: int) -> None:
+        """RunError unless so many bytes are free."""
+        try:
+            check_space(self.path, needed)
+        except OSError as error:
+            raise RunError(f"there is no room for a checkpoint in {self.path}: {error}") from error
+
     def write_checkpoint(self, step: int, write: Callable[[Path], None]) -> Path:
         """Make the checkpoint of ``step`` with ``write(folder)``.
 
@@ -126,9 +135,10 @@ class RunFolder:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
             write(temporary)
-            if target.exists():
-                _remove(target)
+            before = _renamed(target) if target.exists() else None
             temporary.rename(target)
+            if before is not None:
+                shutil.rmtree(before, ignore_errors=True)
         except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError on a full disk
             shutil.rmtree(temporary, ignore_errors=True)
             free = shutil.disk_usage(self.path).free / 1e6
@@ -147,7 +157,8 @@ class RunFolder:
         for old in self.checkpoints()[:-keep]:
             if old != best:
                 try:
-                    _remove(old)
+                    # First under another name: what is removed in part is no checkpoint any more.
+                    shutil.rmtree(_renamed(old), ignore_errors=True)
                 except OSError as error:
                     problems.append(f"cannot remove the old checkpoint {old}: {error}")
         return problems
@@ -206,11 +217,9 @@ def read_config(run: Path) -> dict[str, Any] | None:
     return config
 
 
-def _remove(checkpoint: Path) -> None:
-    """Under another name first: a checkpoint that can only be removed in part is none any more."""
-    going = checkpoint.with_name(f"{checkpoint.name}.old.tmp")
-    checkpoint.rename(going)
-    shutil.rmtree(going, ignore_errors=True)
+def _renamed(checkpoint: Path) -> Path:
+    """A checkpoint under a name of its own that is none of a checkpoint, and is cleared away."""
+    return checkpoint.rename(checkpoint.with_name(f"{checkpoint.name}-{time.time_ns()}.tmp"))
 
 
 def differences(

@@ -75,9 +75,9 @@ class StopSignals:
 
 
 def _leave_terminal() -> None:
-    """Write to nowhere instead of a terminal that is gone, where every write is an error."""
+    """Write to nowhere instead of a terminal, if it is gone, where every write is an error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for output in (1, 2):
-        if stat.S_ISCHR(os.fstat(output).st_mode):
+        if stat.S_ISCHR(os.fstat(output).st_mode) and not os.isatty(output):
             os.dup2(nowhere, output)
     os.close(nowhere)

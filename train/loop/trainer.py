@@ -138,13 +138,14 @@ class Trainer:
 
         Raises:
             ValueError: settings with which the finished model could not generate.
-            RunError: the last checkpoint cannot be written, or another process trains here.
+            RunError: no room for a checkpoint, the last one cannot be written, or another process
+                trains here.
             DivergedError: too many gradients are not finite, or the loss jumped too often.
         """
         config, started = self.config, time.monotonic()
         if config.max_minutes is not None:
             self._deadline = started + 60 * config.max_minutes
-        if self.is_main:
+        if self.is_main and self.state.step < config.steps:
             self.checkpoints.rehearse(self.state)
         with self.folder.locked() if self.is_main else nullcontext():
             self.progress.start(self.state.step)

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 from itertools import pairwise
 
 import pytest
@@ -116,3 +117,14 @@ def test_a_plateau_cuts_the_rate_once_per_patience():
     cuts = [rate.observe(loss) for loss in (1.0, 0.5, 0.499, 0.6, 0.5, 0.4, 0.4, 0.4, 0.4)]
     assert cuts == [False, False, False, False, True, False, False, False, True]
     assert rate.factor(5) == 0.25
+
+
+def test_help_has_a_sentence_for_every_flag(capsys):
+    with pytest.raises(SystemExit):
+        parse_run(["--help"])
+    text = " ".join(re.sub(r"[^\x20-\x7e]", " ", capsys.readouterr().out).split())
+    fields = [f.name for f in dataclasses.fields(TrainConfig) if f.name != "model"]
+    fields += [f"model.{f.name}" for f in dataclasses.fields(TINY_MODEL)]
+    for flag in (f"--{name.replace('_', '-')}" for name in fields):
+        told = re.search(rf"{flag}[, ](.*?)\(default", text)
+        assert told and re.search(r"[a-z]{3}.*\.", told[1]), flag

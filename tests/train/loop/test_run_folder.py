@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -186,6 +187,16 @@ def test_what_could_not_generate_is_refused_before_the_first_step(config, change
     with pytest.raises(ValueError, match="ends in pure noise"):
         Trainer(change(config, model=model), drawn).train()
     assert not (config.run / "log.csv").exists()
+
+
+def test_a_disk_without_room_for_a_checkpoint_is_refused_before_the_first_step(
+    config, drawn, monkeypatch
+):
+    trainer = Trainer(config, drawn)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    with pytest.raises(RunError, match="no room for a checkpoint in .* needs 3 MB and 1 MB are"):
+        trainer.train()
+    assert trainer.state.step == 0
 
 
 @pytest.mark.parametrize("signals", [1, 2])
