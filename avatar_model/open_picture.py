@@ -71,7 +71,7 @@ def open_picture(content: bytes, formats: Sequence[str] | None = None) -> Image.
         bare, exif = FORMATS[name].bare(content)
         with FORMATS[name].decoder(io.BytesIO(bare)) as image:
             check_size(*image.size)
-            image.info = _transparent_colour(image, bare)
+            image.info = _needed_info(image, bare)
             image.getexif()[_ORIENTATION] = _orientation(exif)
             image.load()
             return to_rgba(image)
@@ -80,9 +80,7 @@ def open_picture(content: bytes, formats: Sequence[str] | None = None) -> Image.
     except MemoryError:
         raise PictureError("this picture cannot be read now: memory is short") from None
     except Exception as error:  # Pillow's decoders raise a dozen kinds
-        reason = str(error) if isinstance(error, (OSError, SyntaxError, ValueError)) else ""
-        reason = reason or "it is damaged or cut short"
-        raise PictureError(f"this picture cannot be read: {reason}") from error
+        raise PictureError("this picture cannot be read: it is damaged or cut short") from error
 
 
 def to_rgba(image: Image.Image) -> Image.Image:
@@ -125,16 +123,17 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return seen
 
 
-def _transparent_colour(image: Image.Image, content: bytes) -> dict[Any, Any]:
-    """The one thing of a picture's info that is needed, on the scale of the decoded pixels."""
+def _needed_info(image: Image.Image, content: bytes) -> dict[Any, Any]:
+    """How rows are interlaced, and the transparent colour on the scale of the decoded pixels."""
+    needed = {name: image.info[name] for name in ("interlace",) if name in image.info}
     key, depth = image.info.get("transparency"), content[24]
     if key is None:
-        return {}
+        return needed
     if image.format == "PNG" and image.mode == "L":  # of 2, 4 or 8 bit
         key = key * 255 // (2**depth - 1)
     elif image.format == "PNG" and image.mode == "RGB" and depth == 16:
         key = tuple(level >> 8 for level in key)
-    return {"transparency": key}
+    return {**needed, "transparency": key}
 
 
 def _orientation(exif: bytes) -> int:
@@ -173,6 +172,11 @@ def _bare_png(content: bytes) -> tuple[bytes, bytes]:
     raise _too_many_parts()
 
 
+def _tells_colours(kind: int, body: bytes) -> bool:
+    """Whether this segment of another program's says what the channels are: JFIF's, Adobe's."""
+    return len(body) >= 12 and (kind, body[:5]) in ((0xE0, b"JFIF\0"), (0xEE, b"Adobe"))
+
+
 _SEGMENT = re.compile(rb"\xff([\xc0-\xcf\xda-\xef\xfe])", re.DOTALL)
 """Those that have a length."""
 
@@ -188,15 +192,33 @@ def _bare_jpeg(content: bytes) -> tuple[bytes, bytes]:
         kind, end = segment[1][0], segment.end() + length
         body = content[segment.end() + 2 : end]
         if kind == 0xDA:  # from here on there are pixels
-            if content.count(b"\xff\xda", segment.start()) > MAX_SCANS:
-                raise PictureError(f"this JPEG has more than {MAX_SCANS} scans")
             if sum(map(len, kept)) > MAX_TABLES:
                 raise _too_many_parts()
-            return b"".join([*kept, content[segment.start() :]]), exif
+            scans = content[segment.start() : _end_of_scans(content, segment.start())]
+            return b"".join([*kept, scans]), exif
         if kind == 0xE1 and body.startswith(b"Exif\0\0"):
             exif = exif or body
-        elif kind < 0xE0 or (kind in (0xE0, 0xEE) and len(body) >= 12):  # JFIF, Adobe
+        elif kind < 0xE0 or _tells_colours(kind, body):
             kept.append(content[segment.start() : end])
+    raise _too_many_parts()
+
+
+_SCAN_OR_END = re.compile(rb"\xff([\xc0-\xcf\xd9-\xef\xfe])", re.DOTALL)
+
+
+def _end_of_scans(content: bytes, start: int) -> int:
+    """Where the pixels of a JPEG end that begin at ``start``; behind them may be anything."""
+    scans, end = 0, start
+    for _ in range(MAX_PARTS):
+        found = _SCAN_OR_END.search(content, end)
+        if found is None or found.end() + 2 > len(content):
+            return len(content)
+        if found[1] == b"\xd9":
+            return found.end()
+        scans += found[1] == b"\xda"
+        if scans > MAX_SCANS:
+            raise PictureError(f"this JPEG has more than {MAX_SCANS} scans")
+        end = found.end() + int.from_bytes(content[found.end() : found.end() + 2], "big")
     raise _too_many_parts()
 
 
@@ -238,6 +260,7 @@ def _bare_webp(content: bytes) -> tuple[bytes, bytes]:
     else:
         sides = [side & 0x3FFF for side in struct.unpack_from("<2H", content, 26)]
     check_size(*sides)
+    content = content[: 8 + int.from_bytes(content[4:8], "little")]  # behind it may be anything
     kept: dict[bytes, bytes] = {}
     exif, end = b"", 12
     for _ in range(MAX_PARTS):

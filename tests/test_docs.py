@@ -31,5 +31,16 @@ def test_what_a_page_names_is_there(page):
     assert not [name for name in modules if importlib.util.find_spec(name) is None]
 
 
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if "assets" not in p.parts], ids=lambda p: p.name
+)
+def test_commands_name_the_environment_that_they_need(page):
+    blocks = re.findall(
+        r"^```(?:ba)?sh\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    bare = r"^(?:[A-Z_]+=\S+ )*((?:python|pip|hf|accelerate|torchrun|tensorboard) .*)"
+    assert not [line for block in blocks for line in re.findall(bare, block, re.MULTILINE)]
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150

@@ -219,6 +219,9 @@ def webp(*chunks, size=None):
         jpeg(marker(0xE2, b"MPF\0"), marker(0xE2, b"ICC_PROFILE\0"), marker(0xFE, b"")),
         jpeg(marker(0xE2, b"MPF\0II*\0\x08\0\0\0\1\0\1\xb0\4\0\1\0\0\0\2\0\0\0\0\0\0\0")),
         jpeg(*[marker(0xE1, b"Exif\0\0" * 9000)] * 3),
+        jpeg(*[marker(0xE0, b"JFXX\0" * 13_000)] * 4),
+        jpeg() + b"\xff\xda" * 200,  # a telephone's film behind its picture
+        webp() + bytes(600_000),
         webp((b"XMP ", 3, b"<x\0\0"), (b"ICCP", 2, b"ab")),
         webp((b"EXIF", 999_999, b"cut")),
         webp(size=2**31),
@@ -227,6 +230,21 @@ def webp(*chunks, size=None):
 def test_metadata_that_is_not_needed_does_not_stop_a_picture(content):
     found = open_picture(content)
     assert found.size in ((2, 1), (30, 20)) and np.asarray(found).std() > 0
+
+
+ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)]
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("L", 0), ("RGB", 2), ("LA", 4), ("RGBA", 6)])
+def test_an_interlaced_png_is_read(mode, colour):
+    image = picture(mode)
+    pixels = np.asarray(image).reshape(20, 30, -1)
+    passes = [pixels[y::dy, x::dx] for x, y, dx, dy in [*ADAM7, (0, 1, 1, 2)]]
+    rows = b"".join(b"\0" + row.tobytes() for part in passes for row in part)
+    header = struct.pack(">2L5B", 30, 20, 8, colour, 0, 0, 1)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    found = open_picture(b"\x89PNG\r\n\x1a\n" + chunks)
+    assert np.array_equal(found, image.convert("RGBA"))
 
 
 @pytest.mark.parametrize("kind", ["MPO", "GIF", "PNG", "WEBP"])

@@ -179,6 +179,8 @@ def test_an_svg_that_was_written_again(form):
     "other",
     [
         {"seed": 7, "steps": 20, "sampler": "euler"},
+        {"seed": "Felix", "hair": ["long01"], "glasses": ["v1"], "backgroundColor": ["fff"]},
+        {"seed": 5, "glasses": 1, "eye_color": 2},
         {"seed": 7, "guidance_scale": 2.5, "num_inference_steps": 20, "prompt": "hair, glasses"},
         {"hair": 3, "glasses": "yes"},
         {"hair": {"seed": 7}},

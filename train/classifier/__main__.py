@@ -1,6 +1,6 @@
 """Train the classifier that reads the 18 attributes from an avatar.
 
-    python -m train.classifier --data ~/cartoonset10k.tgz --out assets/classifier
+    python -m train.classifier --data ~/cartoonset10k.tgz --out runs/classifier
 
 It learns from the train split of real images alone and has never seen a drawn avatar, nor any part
 of the network that draws: an independent judge of it.
@@ -26,7 +26,7 @@ from train.data.dataset import open_dataset
 @checked
 def main(
     data: str = "cartoonset10k",
-    out: Path = Path("assets/classifier"),
+    out: Path = Path("runs/classifier"),
     epochs: Annotated[float, Range(0.001, 1e6)] = 18,
     minutes: Annotated[float | None, Range(0.001, 1e6)] = None,
     seed: Annotated[int, Range(0, MAX_SEED)] = 0,

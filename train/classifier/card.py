@@ -10,6 +10,7 @@ from avatar_model.classifier import AvatarClassifier
 from train.classifier.calibration import Reliability
 
 TEMPLATE = Path(__file__).with_name("card.md")
+INSTALL = Path(__file__).parents[1] / "install.md"
 
 
 def card(classifier: AvatarClassifier, reliability: Reliability) -> str:
@@ -20,6 +21,7 @@ def card(classifier: AvatarClassifier, reliability: Reliability) -> str:
     """
     text = Template(TEMPLATE.read_text("utf-8")).render(
         cartoon_set="cartoonset" in classifier.training["data"].lower(),
+        install=INSTALL.read_text("utf-8").strip(),
         size=classifier.image_size,
         crop=classifier.crop,
         parameters=sum(p.numel() for p in classifier.network.parameters()),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from html import unescape
 from itertools import chain, islice
 from typing import Any
@@ -39,33 +39,29 @@ _GIF_COMMENT = re.compile(rb"\x21\xfe(?=[\x10-\xff][\t\n\r -~]{8})")  # of reada
 _JSON = json.JSONDecoder(strict=False, parse_constant=int)  # int("NaN") is a ValueError
 
 
-def find_object(
-    content: bytes, name: str, *, needs: str, one_of: Collection[str]
-) -> dict[str, Any] | None:
+def find_object(content: bytes, name: str, key: str, others: set[str]) -> dict[str, Any] | None:
     """The first object in a file with this name before it; None if there is none.
 
     Args:
         content: of any file. It may come from anybody, and what is found too.
         name: such as a keyword before the object, or a key of the object around it.
-        needs: an object that has lost its name must have this key, no objects inside it,
-        one_of: and one of these keys.
+        key: that it must have.
+        others: keys that it must have, too, if it has lost its name; then it has no objects inside.
     """
-    places = chain.from_iterable(_places(text, name, needs) for text in _texts(content))
+    places = chain.from_iterable(_places(text, name, key) for text in _texts(content))
     for named, place in islice(places, MAX_TRIES):
         value = _parsed(place)
-        if value is None:
-            continue
-        if named or (needs in value and not value.keys().isdisjoint(one_of)):
+        if value is not None and key in value and (named or others <= value.keys()):
             return value
     return None
 
 
-def _places(text: bytes, name: str, needs: str) -> Iterator[tuple[bool, bytes]]:
+def _places(text: bytes, name: str, key: str) -> Iterator[tuple[bool, bytes]]:
     """Where an object may stand, and whether that is after its name."""
     for found in re.finditer(re.escape(name.encode()), text):
         yield True, text[found.end() : found.end() + _WINDOW]
     for found in _FLAT_OBJECT.finditer(text):
-        if needs.encode() in found[0]:
+        if key.encode() in found[0]:
             yield False, found[0]
 
 

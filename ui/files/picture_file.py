@@ -212,4 +212,4 @@ def read_recipe(content: bytes) -> dict[str, Any] | None:
     """
     if len(content) > MAX_FILE:
         return None
-    return find_object(content, RECIPE_KEY, needs="seed", one_of=NAMES)
+    return find_object(content, RECIPE_KEY, "seed", {*NAMES})
