@@ -1,10 +1,13 @@
-"""The card of a model of two stages; that of one stage is checked with the Hub."""
+"""The model card: that of two stages, and what all cards tell; more is checked with the Hub."""
 
+import dataclasses
 import re
 
+import pytest
 import yaml
 
-from tests.tiny import two_stages
+from avatar_model import AvatarPipeline, Vocabulary
+from tests.tiny import TINY_MODEL, random_network, two_stages
 from train.hub.model_card import write_model_card
 
 
@@ -58,3 +61,23 @@ def test_the_data_of_both_decides_the_licence(tmp_path):
     assert front["license"] == "cc-by-4.0" and "stand-in" not in text
     dataset = front["model-index"][0]["results"][0]["dataset"]
     assert dataset["name"] == "cartoonset9k.tar and drawn:200"
+
+
+@pytest.mark.parametrize("kind", ["conditional", "unconditional", "two stages"])
+def test_the_example_of_the_card_runs_and_its_claims_are_true(kind, tmp_path, monkeypatch):
+    if kind == "two stages":
+        pipeline = two_stages()
+    else:
+        encoding = "none" if kind == "unconditional" else "one_hot"
+        config = dataclasses.replace(TINY_MODEL, tau_encoding=encoding)
+        pipeline = AvatarPipeline(random_network(config), Vocabulary.numbered())
+    pipeline.save_pretrained(tmp_path / "model")
+    card = card_of(tmp_path / "model", pipeline, {"psnr_db": 20.0})
+    [example] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    said = {}
+    exec(example.replace("path/to/this/folder", "model"), said)
+    assert len(said["out"].images) == 4 and (tmp_path / "avatar.png").exists()
+    assert ("18 attributes" in card) == (kind != "unconditional")
+    assert ("from noise alone" in card) == (kind == "unconditional")
+    assert "pip install ." in card and "avatar_model.export path/to/this/folder" in card
