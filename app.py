@@ -26,6 +26,7 @@ if os.environ.get("SPACES_ZERO_GPU"):
 from avatar_model import AvatarPipeline, CheckpointError, UpscalerError
 from avatar_model.backend import BackendError
 from avatar_model.cpu_quota import follow_cpu_quota
+from avatar_model.errors import PYTHON
 
 BUNDLED = str(Path(__file__).parent / "assets" / "model")
 MODEL = os.environ.get("AVATAR_MODEL") or BUNDLED
@@ -87,7 +88,7 @@ def main() -> None:
     arguments = parser.parse_args()
     follow_cpu_quota()
     if arguments.mcp and not importlib.util.find_spec("mcp"):
-        parser.error('--mcp needs another package: pip install "gradio[mcp]"')
+        parser.error(f'--mcp needs another package: {PYTHON} -m pip install "gradio[mcp]"')
     # One line per batch, failure or notice; nothing in them is about a visitor.
     logging.basicConfig(
         format="time=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s",

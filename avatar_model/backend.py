@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .arguments import one_of
 from .checkpoint_files import GRAPH_FILE, UPSCALER_FOLDER
-from .errors import AvatarError
+from .errors import PYTHON, AvatarError
 from .network import AvatarNetwork
 from .onnx_unet import TOLERANCE, OnnxUNet, difference
 from .unet import Prepared
@@ -63,13 +63,14 @@ def checked_onnx(network: AvatarNetwork, graph: bytes | None) -> OnnxUNet:
     file = f"{UPSCALER_FOLDER}/{GRAPH_FILE}" if upscales else GRAPH_FILE
     if graph is None:
         raise MissingError(
-            f"the checkpoint has no {file}, which python -m avatar_model.export would make"
+            f"the checkpoint has no {file}, which {PYTHON} -m avatar_model.export would make"
         )
     try:
         step = OnnxUNet(network, graph)
         worst = difference(network, step)
     except ImportError:
-        raise MissingError("ONNX Runtime is not installed (pip install onnxruntime)") from None
+        message = f"ONNX Runtime is not installed ({PYTHON} -m pip install onnxruntime)"
+        raise MissingError(message) from None
     except Exception as error:  # whatever it is, torch can still be used
         raise BackendError(f"{file} cannot be used: {_short(error)}") from error
     if not worst <= TOLERANCE:  # nor is NaN

@@ -54,7 +54,7 @@ class ModelConfig:
     """The noise schedule: flow, cosine, sigmoid or linear."""
     schedule_options: dict[str, float] = field(default_factory=dict)
     """Of the schedule, such as num_steps 300 beta_end 0.008 of linear."""
-    pixel_range: tuple[float, float] = (-1.0, 1.0)
+    pixel_range: Annotated[tuple[float, float], Range(-1000, 1000)] = (-1.0, 1.0)
     """What black and white are to the diffusion process; noise has mean 0 and variance 1 whatever
     this is, which is why 0 1 is a bad idea (the blog's first try)."""
     low_res_size: Annotated[int, Range(0, 1024)] = 0
@@ -70,8 +70,8 @@ class ModelConfig:
         for name in ("self_attention", "cross_attention"):
             if len(getattr(self, name)) != levels:
                 raise ValueError(f"{name} needs {levels} entries, one per level of channels")
-        if not self.pixel_range[0] < self.pixel_range[1]:
-            raise ValueError(f"pixel_range must rise, not {self.pixel_range}")
+        if not self.pixel_range[1] - self.pixel_range[0] >= 0.001:
+            raise ValueError(f"pixel_range must rise by 0.001 at least, not {self.pixel_range}")
         smallest = self.patch_size * 2 ** (levels - 1)
         if self.image_size % smallest:
             raise ValueError(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+PYTHON = shlex.quote(sys.executable or "python")
+"""This environment's Python, for the commands that messages tell to type."""
 
 
 class AvatarError(Exception):
@@ -21,8 +25,13 @@ def errors_as_exit() -> Iterator[None]:
     """
     try:
         yield
+    except BrokenPipeError:  # who listened has gone, as with ``| head``; no harm was done
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except (AvatarError, OSError, ValueError) as error:
         sys.exit(f"error: {_sentence(error)}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
 
 
 def _sentence(error: Exception) -> str:

@@ -17,6 +17,7 @@ from .atomic import write_atomically
 from .backend import BackendError, checked_onnx
 from .checkpoint import load_checkpoint
 from .checkpoint_files import GRAPH_FILE, UPSCALER_FOLDER, CheckpointError, fetch_checkpoint
+from .errors import PYTHON
 from .network import AvatarNetwork
 from .onnx_unet import export_graph
 
@@ -46,7 +47,7 @@ def _graph(network: AvatarNetwork) -> bytes:
     try:
         graph = export_graph(network)
     except ImportError as error:
-        raise BackendError(f"{error} (pip install -e '.[onnx]')") from error
+        raise BackendError(f"{error} ({PYTHON} -m pip install -e '.[onnx]')") from error
     checked_onnx(network, graph)
     return graph
 

@@ -23,10 +23,10 @@ def checkpoints(run: Path) -> list[Path]:
 def score(checkpoint: Path) -> float | None:
     """The score in the checkpoint's ``metrics.json``, if it has one."""
     try:
-        value = json.loads((checkpoint / METRICS_FILE).read_text(encoding="utf-8"))[SCORE]
-    except (OSError, ValueError, TypeError, KeyError):
+        value = float(json.loads((checkpoint / METRICS_FILE).read_text(encoding="utf-8"))[SCORE])
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    return value if math.isfinite(value) else None
 
 
 def best_checkpoint(run: Path) -> Path | None:

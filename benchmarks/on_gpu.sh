@@ -5,11 +5,12 @@
 #
 # DEVICE is cuda, or cpu for a rehearsal of a minute on networks of no use. DATA is for
 # train.findings (a data set as for train/run.py, "none" leaves it out), MINUTES how long each of its
-# runs may train. PYTHON chooses the interpreter. No network is used.
+# runs may train. PYTHON chooses the interpreter, by default that of .venv. No network is used.
 set -u
 cd "$(dirname "$0")/.."
 OUT=$(realpath -m "${1:?where to write}") DEVICE=${2:-cuda} DATA=${3:-none} MINUTES=${4:-1}
-PYTHON=${PYTHON:-python3}
+[ -x .venv/bin/python ] && own=.venv/bin/python || own=python3
+PYTHON=${PYTHON:-$own}
 export AVATAR_TEST_DEVICE=$DEVICE PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1
 export AVATAR_CACHE=${AVATAR_CACHE:-$OUT/cache}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,6 +35,9 @@ def run_command(
 
 def _ended_well(run: Callable[[], None]) -> Callable[[], None]:
     def cli() -> None:
+        for name in ("stdout", "stderr"):  # closed, there is none to write to
+            if getattr(sys, name) is None:
+                setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (to the end)
         with errors_as_exit():
             follow_cpu_quota()
             run()

@@ -52,7 +52,9 @@ def test_every_command_has_help(command, monkeypatch, capsys):
 
 
 def test_every_benchmark_is_told_of():
-    told = re.findall(r"^python -m (benchmarks\.\S+)", README.read_text(), flags=re.MULTILINE)
+    told = re.findall(
+        r"^(?:\.venv/bin/)?python -m (benchmarks\.\S+)", README.read_text(), flags=re.MULTILINE
+    )
     assert {*told, "benchmarks.space_start"} == set(COMMANDS)
 
 

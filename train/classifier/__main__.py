@@ -51,6 +51,7 @@ def main(
     where = choose_device(device)
     ClassifierNetwork(image_size)
     dataset = open_dataset(data, image_size, crop=crop)
+    out.mkdir(parents=True, exist_ok=True)  # or the work would be done for nothing
     classifier, table = train(dataset, data, epochs, minutes, seed, where)
     classifier.save_pretrained(out)
     text = card(classifier, table)

@@ -7,9 +7,12 @@ import re
 
 from huggingface_hub.errors import OfflineModeIsEnabled
 
-from avatar_model.errors import AvatarError
+from avatar_model.errors import PYTHON, AvatarError
 
-LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token with write access"
+LOG_IN = (
+    f"log in with `{PYTHON} -m huggingface_hub.cli.hf auth login`, or set HF_TOKEN to a token with "
+    "write access"
+)
 
 _ADVICE = {
     401: LOG_IN,

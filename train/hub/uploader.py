@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -125,7 +126,13 @@ class HubUploader:
             return bool(self._changed.wait_for(lambda: self._waiting or self._abandoned, seconds))
 
     def _failed(self, folder: Path, reason: str) -> None:
-        command = ["python", "-m", "train.hub", "--checkpoint", str(folder.resolve())]
+        command = [
+            sys.executable or "python",
+            "-m",
+            "train.hub",
+            "--checkpoint",
+            str(folder.resolve()),
+        ]
         self._problem = (
             f"{folder.name} was not uploaded to {self.repo_id}: {reason}. "
             f"To upload it by hand: {shlex.join([*command, '--repo', self.repo_id])}"

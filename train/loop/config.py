@@ -128,13 +128,16 @@ class TrainConfig:
         return cls(**values)
 
     def unused(self) -> list[str]:
-        """A sentence for each field that was changed and that this run makes no use of."""
+        """Sentences about fields that were changed and do nothing in this run, or not enough."""
         needs = {
             "lr_step_size": ("--lr-schedule step", self.lr_schedule == "step"),
             "plateau_patience": ("--lr-schedule plateau", self.lr_schedule == "plateau"),
             "true_share": ("--base", self.base is not None),
         }
-        return [
+        told = []
+        if self.warmup_steps >= self.steps:
+            told = ["the learning rate only rises: --warmup-steps is not less than --steps"]
+        return told + [
             f"--{name.replace('_', '-')} does nothing without {flag}"
             for name, (flag, given) in needs.items()
             if not given and getattr(self, name) != getattr(TrainConfig, name)

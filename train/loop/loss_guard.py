@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 from typing import Any
@@ -33,12 +34,14 @@ class LossGuard:
         self.losses: deque[float] = deque(maxlen=HISTORY)
         self.bad_gradients = 0
         self.spikes = 0
+        self.skipped_in_a_row = 0
 
     def is_spike(self, loss: float) -> bool:
         """Take in the mean loss of a log interval. A spike does not enter the history."""
+        if not math.isfinite(loss):
+            return bool(self.spike_factor)
         armed = self.spike_factor and len(self.losses) >= ENOUGH
-        # "not <=" also catches NaN, for which every comparison is false.
-        if armed and not loss <= self.spike_factor * statistics.median(self.losses):
+        if armed and loss > self.spike_factor * statistics.median(self.losses):
             return True
         self.losses.append(loss)
         return False
@@ -50,6 +53,7 @@ class LossGuard:
             DivergedError: there were more of them than ``max_bad_gradients``.
         """
         self.bad_gradients += 1
+        self.skipped_in_a_row += 1
         if self.bad_gradients > self.max_bad_gradients:
             raise DivergedError(
                 f"{self.bad_gradients} gradients were NaN or infinite by step {step}, more than "
@@ -68,6 +72,14 @@ class LossGuard:
             raise DivergedError(
                 f"the loss jumped {self.spikes} times, at last to {loss:.4g} at step {step}, more "
                 f"than max_spikes = {self.max_spikes}; resume with a lower --learning-rate"
+            )
+
+    def refuse_wreck(self) -> None:
+        """DivergedError if the last steps of a run that ends were skipped: it learns no more."""
+        if self.skipped_in_a_row > 1:
+            raise DivergedError(
+                f"the gradients of the last {self.skipped_in_a_row} steps were NaN or infinite: "
+                "nothing is learned any more; resume with a lower --learning-rate"
             )
 
     def went_back(self, before: LossGuard) -> None:

@@ -98,7 +98,8 @@ class RunFolder:
             if step is not None:
                 before = read_config(self.path) or {}
                 changed = self._changes(before, config)
-                history = before.get("history", [])
+                kept = before.get("history")
+                history = kept if isinstance(kept, list) else []
             if changed:
                 history = [*history, {"step": step, "changed": changed}]
             text = json.dumps({**config, "history": history}, indent=1) + "\n"
@@ -130,9 +131,8 @@ class RunFolder:
             RunError: it could not be written, as on a full disk; older checkpoints are untouched.
         """
         target = self.checkpoints_path / f"step-{step:08d}"
-        temporary = target.with_name(f"{target.name}.tmp")
+        temporary = target.with_name(f"{target.name}-{time.time_ns()}.tmp")
         try:
-            shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
             write(temporary)
             before = _renamed(target) if target.exists() else None
@@ -141,10 +141,10 @@ class RunFolder:
                 shutil.rmtree(before, ignore_errors=True)
         except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError on a full disk
             shutil.rmtree(temporary, ignore_errors=True)
-            free = shutil.disk_usage(self.path).free / 1e6
-            raise RunError(
-                f"cannot write the checkpoint {target}: {error} ({free:,.0f} MB are free there)"
-            ) from error
+            free = ""
+            with suppress(OSError):  # the folder itself may be gone
+                free = f" ({shutil.disk_usage(self.path).free / 1e6:,.0f} MB are free there)"
+            raise RunError(f"cannot write the checkpoint {target}: {error}{free}") from error
         return target
 
     def drop_old(self, keep: int) -> list[str]:
@@ -175,6 +175,8 @@ class RunFolder:
         """Remove what was being written when the process was killed, as far as it can be."""
         for left_over in self.checkpoints_path.glob("*.tmp"):
             shutil.rmtree(left_over, ignore_errors=True)
+            with suppress(OSError):  # it may be a file
+                left_over.unlink()
         for folder in (self.path, self.path / "samples"):
             for left_over in folder.glob(f"{TEMPORARY}*"):
                 with suppress(OSError):
@@ -210,7 +212,7 @@ def read_config(run: Path) -> dict[str, Any] | None:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         config = str(error)
     if not isinstance(config, dict):
         raise RunError(f"{path} cannot be read ({config}); remove it, and give all flags again")

@@ -12,7 +12,7 @@ from typing import Any
 
 STOPPING = [
     getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")  # Windows has the first two
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")  # Windows: two
     if hasattr(signal, name)
 ]
 """Ctrl+C, kill, a terminal that closes, and what clusters send before they take a machine back."""

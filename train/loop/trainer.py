@@ -172,11 +172,12 @@ class Trainer:
             self.progress.step(self.state.step)
             if self.state.step % config.log_steps == 0:
                 self._finish_interval()
-            if self._checkpoint_is_due(saved):
+            if self._checkpoint_is_due(saved) and self.folder.newest_step() != self.state.step:
                 self._save(last=False)
                 saved = time.monotonic()
         if self.is_main and self.folder.newest_step() != self.state.step:
             self._save(last=True)
+        self.state.guard.refuse_wreck()
 
     def _train_step(self) -> None:
         started = time.monotonic()
@@ -197,6 +198,7 @@ class Trainer:
         self.grad_norm, loss = torch.stack([norm, loss]).tolist()
         if np.isfinite(self.grad_norm):
             state.update()
+            state.guard.skipped_in_a_row = 0
         else:
             state.guard.skip_bad_gradient(state.step)
         for optimizer in state.optimizers:

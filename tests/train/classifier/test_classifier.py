@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from train.classifier import __main__ as command
 from train.classifier import calibration, measuring, training
 from train.classifier.augmentation import augment
 from train.data.errors import DatasetError
+from train.data.stand_in_faces.face import render_face
 
 EYE, GLASSES, HAIR = (NAMES.index(name) for name in ("eye_color", "glasses", "hair"))
 
@@ -171,6 +173,12 @@ def test_the_command_writes_a_folder_that_loads(cache, tmp_path, monkeypatch, dr
     text = (tmp_path / "out" / "README.md").read_text()
     assert "centre 420 x 420" in text
     assert "drawn:64" in text and "Google" not in text  # no licence is claimed for other data
+    assert "pip install ." in text and "no third party's" in text
+    [example] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    render_face(dict.fromkeys(NAMES, 0)).save(tmp_path / "avatar.png")
+    monkeypatch.chdir(tmp_path)
+    exec(example.replace("path/to/this/folder", "out"), {})
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [*NAMES]
 
 
 def test_bad_input_gives_one_line(cache, tmp_path):

@@ -171,7 +171,8 @@ def test_the_folder_of_a_run_loads_as_its_best_checkpoint(config, change, drawn,
     with pytest.raises(CheckpointError, match="is this a checkpoint folder"):
         AvatarPipeline.from_pretrained(tmp_path)
     Trainer(change(config, checkpoint_steps=3), drawn).train()
-    for step, metrics in ((3, '{"psnr_db": 99}'), (6, '{"psnr_db": NaN}')):
+    worst = f'{{"psnr_db": {"9" * 400}}}'  # too large for a float
+    for step, metrics in ((3, '{"psnr_db": 99}'), (6, worst)):
         (config.run / "checkpoints" / f"step-0000000{step}" / "metrics.json").write_text(metrics)
     assert best_checkpoint(config.run).name == "step-00000003"
     assert AvatarPipeline.from_pretrained(config.run).training["steps"] == 3
@@ -248,6 +249,19 @@ def test_spikes_without_end_end_the_run(config, change, drawn, capsys):
     with pytest.raises(DivergedError, match=r"the loss jumped 3 times, .* max_spikes = 2"):
         trainer.train()
     assert capsys.readouterr().out.count("went back to step 10") == 2
+
+
+def test_a_run_that_ends_in_steps_without_a_gradient_is_no_success(config, change, drawn):
+    wild = change(config, learning_rate=1e3, warmup_steps=0, steps=20, log_steps=20)
+    with pytest.raises(DivergedError, match="NaN or infinite|the loss jumped"):
+        Trainer(wild, drawn).train()
+
+
+def test_a_file_in_the_place_of_a_checkpoint_to_be_does_not_block_it(config, drawn):
+    Trainer(config, drawn)
+    (config.run / "checkpoints" / "step-00000006.tmp").write_text("")
+    assert Trainer(config, drawn).train().is_dir()
+    assert [path.name for path in (config.run / "checkpoints").iterdir()] == ["step-00000006"]
 
 
 def test_a_limit_of_zero_is_no_limit_of_the_gradient(config, change, drawn, tmp_path):
