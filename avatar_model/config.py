@@ -11,6 +11,9 @@ from .crop import DEFAULT_CROP, SOURCE_SIZE
 from .field_checks import Range, check_fields
 from .schedules import make_schedule
 
+Prediction = Literal["x0", "eps", "v"]
+InputScaling = Literal["unit", "wiener"]
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -46,9 +49,9 @@ class ModelConfig:
     """What Tau reads: one binary vector, 18 integers, or nothing: an unconditional model."""
     canvas_channels: Annotated[int, Range(0, 4096)] = 32
     """Of Tau's canvas at the resolution of the finest level; 0 for none."""
-    prediction: Literal["x0", "eps", "v"] = "x0"
+    prediction: Prediction = "x0"
     """What the network predicts: the picture, its noise, or velocity."""
-    input_scaling: Literal["unit", "wiener"] = "wiener"
+    input_scaling: InputScaling = "wiener"
     """How x_t is scaled on its way into the network (``denoiser.Denoiser``)."""
     schedule: str = "flow"
     """The noise schedule: flow, cosine, sigmoid or linear."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import get_args
 
 import torch
 from torch import Tensor
 
-from .config import ModelConfig
+from .config import InputScaling, ModelConfig, Prediction
 from .schedules import Schedule, make_schedule
 
-PREDICTIONS = ("x0", "eps", "v")
-INPUT_SCALINGS = ("unit", "wiener")
+PREDICTIONS = get_args(Prediction)
+INPUT_SCALINGS = get_args(InputScaling)
 
 Network = Callable[..., Tensor]
 

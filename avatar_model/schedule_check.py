@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import torch
 
-from .schedules import Schedule
+from .schedules import Schedule, middles
 
 TOO_NOISY_SHARE = 0.5
-_GRID = 1000
 
 
 class Diagnosis(NamedTuple):
@@ -44,9 +43,7 @@ def diagnose(schedule: Schedule, image_size: int = 64) -> Diagnosis:
     that is not pure noise: Stable Diffusion's log-SNR ends at -5.4, well above the threshold of its
     64 x 64 latents, and it cannot draw very dark or bright images.
     """
-    # Middles of equal steps; float64 because alpha^2 underflows early in float32.
-    t = (torch.arange(_GRID, dtype=torch.float64) + 0.5) / _GRID
-    log_snr = schedule.log_snr(t)
+    log_snr = schedule.log_snr(middles())
     one = torch.ones(1, dtype=torch.float64)
     threshold = -2 * math.log(image_size)
     return Diagnosis(
