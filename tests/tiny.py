@@ -33,10 +33,12 @@ def random_network(config, seed=0):
 def untrained(**config):
     """A tiny network with another config, as it is when training begins, but for its last layers:
     they start with zeros and would draw the same for everybody."""
-    network = AvatarNetwork(dataclasses.replace(TINY_MODEL, **config))
-    for weights in network.parameters():
-        if not weights.any():
-            torch.nn.init.normal_(weights, std=0.1)
+    with torch.random.fork_rng(devices=[]):  # the same picture whatever ran before
+        torch.manual_seed(0)
+        network = AvatarNetwork(dataclasses.replace(TINY_MODEL, **config))
+        for weights in network.parameters():
+            if not weights.any():
+                torch.nn.init.normal_(weights, std=0.1)
     return network
 
 

@@ -28,7 +28,7 @@ def get(server, kind="png", **query):
     """Status, headers, content."""
     address = f"{server}/avatar.{kind}?{urlencode(query)}"
     try:
-        with urllib.request.urlopen(address, timeout=180) as answer:
+        with urllib.request.urlopen(address, timeout=60) as answer:
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read()
