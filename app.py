@@ -2,8 +2,8 @@
 
 The model comes from the environment variable ``AVATAR_MODEL`` (a checkpoint folder or a Hub
 repository) and is ``assets/model`` unless that is set; a model that cannot be had gives way to it,
-one whose upscaler cannot be had goes without, and the page says so. ``AVATAR_BACKEND=torch`` keeps
-the page from using ONNX Runtime, ``AVATAR_DEVICE=cpu`` from using a GPU; ``cuda:1`` is the second.
+one whose upscaler cannot be had goes without, and the page says so. ``AVATAR_DEVICE=cpu`` keeps
+the page from using a GPU; ``cuda:1`` is the second.
 """
 
 from __future__ import annotations
@@ -12,28 +12,59 @@ import argparse
 import importlib.util
 import logging
 import os
+import re
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+if __name__ == "__main__":
+    # Until the server listens there is nothing to finish. The first process of a container would
+    # pass SIGTERM over without a handler; what was told to ignore one, as by nohup, goes on.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: os._exit(0))
+
 # Gradio reads these at import: nothing about a visitor goes to anybody else.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# After every event it would make a table of the last 10,000, which nobody looks at.
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"
+# torch's at import: its threads would wait at full speed, on cores that others need
+# (benchmarks/README.md).
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if os.environ.get("SPACES_ZERO_GPU"):
     import spaces  # noqa: F401  before torch, which it prepares for ZeroGPU
 
+import numpy as np
+import torch
+
 from avatar_model import AvatarPipeline, CheckpointError, UpscalerError
-from avatar_model.backend import BackendError
+from avatar_model.attributes import ONE_HOT_SIZE
 from avatar_model.cpu_quota import follow_cpu_quota
 from avatar_model.errors import PYTHON
 
 BUNDLED = str(Path(__file__).parent / "assets" / "model")
 MODEL = os.environ.get("AVATAR_MODEL") or BUNDLED
-BACKEND = os.environ.get("AVATAR_BACKEND") or "auto"
 DEVICE = os.environ.get("AVATAR_DEVICE") or None
 
+LINE = "time=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"
+DATE = "%Y-%m-%dT%H:%M:%S%z"
+
 logger = logging.getLogger("app")
+
+
+def public_name(name: str) -> str:
+    """What visitors are told: a repository's name as it is, of a folder the last part.
+
+    Where a folder is on this machine is nobody's business; in what is neither may be a password.
+    """
+    if Path(name).is_dir() or Path(name).is_absolute():
+        return Path(name).resolve().name
+    return name if re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", name) else "that was asked for"
 
 
 def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
@@ -45,16 +76,16 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
 
     Raises:
         CheckpointError: not even the bundled model can be used.
-        BackendError, ValueError: ``AVATAR_BACKEND`` or ``AVATAR_DEVICE`` cannot be used here.
+        ValueError: ``AVATAR_DEVICE`` cannot be used here.
     """
-    # Where a folder is on this machine is nobody's business.
-    called = Path(name).resolve().name if Path(name).is_dir() or Path(name).is_absolute() else name
+    called = public_name(name)
     try:
         pipeline, notice = _load(name)
     except CheckpointError as error:
         if name == BUNDLED:
             raise
-        logger.error("event=model_replaced error=%r", str(error))
+        said = str(error).replace(name, called) if "://" in name else str(error)
+        logger.error("event=model_replaced error=%r", said)
         pipeline, notice = _load(BUNDLED)
         sentence = "cannot be had at the moment: this is the one that comes with the page."
         called, notice = "assets/model", f"The model {called} {sentence} {notice}".strip()
@@ -64,24 +95,45 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
 def _load(name: str) -> tuple[AvatarPipeline, str]:
     """A pipeline, without its upscaler if that cannot be used, and a notice that says so."""
     try:
-        return AvatarPipeline.from_pretrained(name, device=DEVICE, backend=BACKEND), ""
+        pipeline = AvatarPipeline.from_pretrained(name, device=DEVICE)
+        _try_out(pipeline)
+        return pipeline, ""
     except UpscalerError as error:
         logger.error("event=upscaler_left_out error=%r", str(error))
-    pipeline = AvatarPipeline.from_pretrained(name, device=DEVICE, backend=BACKEND, upscaler=False)
+    pipeline = AvatarPipeline.from_pretrained(name, device=DEVICE, upscaler=False)
+    _try_out(pipeline)
     return pipeline, (
         f"Pictures are drawn at {pipeline.sizes[0]} pixels and enlarged: the part of the model "
         "that draws them larger cannot be had at the moment."
     )
 
 
+def _try_out(pipeline: AvatarPipeline) -> None:
+    """Generate an avatar, which no visitor should be the first to do with a model.
+
+    Raises:
+        CheckpointError: it cannot be done, or it is no picture.
+    """
+    if os.environ.get("SPACES_ZERO_GPU"):
+        return  # there is no GPU yet
+    settings = pipeline.settings(num_inference_steps=1, guidance_scale=1, upscaler_steps=1)
+    open_looks = np.zeros((1, ONE_HOT_SIZE), dtype=np.float32)
+    try:
+        with torch.inference_mode():
+            picture = pipeline.generate_rows(open_looks, [0], settings)
+    except Exception as error:
+        raise CheckpointError(f"the model cannot draw: {type(error).__name__}: {error}") from error
+    if not picture.isfinite().all():
+        raise CheckpointError("what the model draws is no picture: it has infinite values")
+
+
 def main() -> None:
     """Parse the command line, load the model, serve the page until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    # None leaves it to Gradio: GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, else 127.0.0.1:7860.
     # A Space has to listen on every interface, for the proxy in front of it.
-    on_space = "SPACE_ID" in os.environ and "GRADIO_SERVER_NAME" not in os.environ
-    parser.add_argument("--host", default="0.0.0.0" if on_space else None)
-    parser.add_argument("--port", type=int)
+    host = "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"
+    parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME") or host)
+    parser.add_argument("--port", type=int, default=os.environ.get("GRADIO_SERVER_PORT") or None)
     parser.add_argument(
         "--mcp", action="store_true", help="offer the endpoints to language models (gradio[mcp])"
     )
@@ -90,29 +142,25 @@ def main() -> None:
     if arguments.mcp and not importlib.util.find_spec("mcp"):
         parser.error(f'--mcp needs another package: {PYTHON} -m pip install "gradio[mcp]"')
     # One line per batch, failure or notice; nothing in them is about a visitor.
-    logging.basicConfig(
-        format="time=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S%z",
-    )
+    logging.basicConfig(format=LINE, datefmt=DATE)
     for name in ("avatar_model", "ui"):
         logging.getLogger(name).setLevel(logging.INFO)
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(load_model, MODEL)
         # Gradio takes seconds to import, in which the model is loaded.
-        from ui import Scheduler, build_page, launch_options
+        from ui.server.log import harden_log
+        from ui.server.server import listen, serve
+        from ui.server.site import Site
 
+        harden_log(LINE, DATE)
         try:
             pipeline, model, notice = loading.result()
-        except (CheckpointError, BackendError, ValueError) as error:
+        except (CheckpointError, ValueError) as error:
             sys.exit(f"The model cannot be loaded: {error}")
-    scheduler = Scheduler(pipeline)
     try:
-        build_page(scheduler, notice).launch(
-            server_name=arguments.host,
-            server_port=arguments.port,
-            **launch_options(scheduler, model, mcp=arguments.mcp),
-        )
-    except OSError as error:
+        listening = listen(arguments.host, arguments.port)
+        serve(Site(pipeline, model, notice, mcp=arguments.mcp), listening)
+    except (OSError, ValueError) as error:
         sys.exit(f"The page cannot be served: {error}")
 
 

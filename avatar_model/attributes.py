@@ -21,6 +21,9 @@ ANY = -1
 """The value of an attribute that was left open; its slice of the one-hot vector is all zeros."""
 
 ANY_LABEL = "Any"
+MAX_LABEL, MAX_COUNT = 64, 10**12
+_NO_LABEL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls, ends of lines, what turns the direction of all that follows, halves of characters."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def attribute(name: str) -> Attribute:
         return ATTRIBUTES[NAMES.index(name)]
     except ValueError:
         raise VocabularyError(
-            f"unknown attribute {name!r}{did_you_mean(str(name), NAMES)}"
+            f"unknown attribute {name!r:.80}{did_you_mean(str(name)[:80], NAMES)}"
         ) from None
 
 
@@ -88,6 +91,12 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     """``"; did you mean 'hair'?"``, or the whole list when nothing is near."""
     near = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; choose from {', '.join(known)}"
+
+
+def _is_label(text: Any) -> bool:
+    """Whether ``text`` can stand on a page, and leaves the text around it as it is."""
+    is_line = isinstance(text, str) and bool(text.strip()) and len(text) <= MAX_LABEL
+    return is_line and not _NO_LABEL.search(text)
 
 
 def _numbered_labels(a: Attribute) -> tuple[str, ...]:
@@ -120,7 +129,8 @@ class Vocabulary:
     """What the values of one data set are called and how often they occur.
 
     Attributes:
-        labels: per attribute name, one readable label per value, unique within the attribute.
+        labels: per attribute name, one readable label per value, unique within the attribute; a
+            line of at most ``MAX_LABEL`` characters.
         counts: per attribute name, how often each value occurred in training; a value with count 0
             is neither offered nor sampled nor accepted, because the model has never seen it.
     """
@@ -136,10 +146,17 @@ class Vocabulary:
                     raise VocabularyError(
                         f"{a.name} has {found} {what}; it needs {a.num_values}, one per value"
                     )
+            if bad := [label for label in labels if not _is_label(label)]:
+                raise VocabularyError(
+                    f"{a.name}: a label must be one line of 1 to {MAX_LABEL} characters, not "
+                    f"{bad[0]!r:.80}"
+                )
             if len({label.casefold() for label in (*labels, ANY_LABEL)}) != len(labels) + 1:
                 raise VocabularyError(f"{a.name}: labels must be unique and not {ANY_LABEL!r}")
-            if min(counts) < 0 or sum(counts) == 0:
-                raise VocabularyError(f"{a.name}: counts must be >= 0 and not all 0")
+            if not all(type(n) is int and 0 <= n <= MAX_COUNT for n in counts) or not any(counts):
+                raise VocabularyError(
+                    f"{a.name}: counts must be whole numbers from 0 to {MAX_COUNT} and not all 0"
+                )
 
     @classmethod
     def numbered(cls, counts: Mapping[str, Sequence[int]] | None = None) -> Vocabulary:
@@ -182,13 +199,16 @@ class Vocabulary:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Vocabulary:
         """The inverse of :meth:`to_dict`; VocabularyError names what does not fit."""
-        for name in data:
+        for name, entry in data.items():
             attribute(name)
+            parts = [entry.get(k) for k in ("labels", "counts")] if isinstance(entry, dict) else []
+            if not parts or not all(isinstance(part, list) for part in parts):
+                raise VocabularyError(f"{name} must have a list of labels and one of counts")
         if missing := [name for name in NAMES if name not in data]:
             raise VocabularyError(f"the vocabulary lacks {', '.join(missing)}")
         return cls(
             {name: tuple(entry["labels"]) for name, entry in data.items()},
-            {name: tuple(int(n) for n in entry["counts"]) for name, entry in data.items()},
+            {name: tuple(entry["counts"]) for name, entry in data.items()},
         )
 
     def offered(self, name: str) -> list[tuple[str, int]]:

@@ -45,8 +45,9 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, width: int, num_frequencies: int = 64) -> None:
         super().__init__()
-        exponents = torch.arange(num_frequencies) / num_frequencies
-        self.register_buffer("frequencies", 1000 * 10_000**-exponents, persistent=False)
+        exponents = torch.arange(num_frequencies, device="cpu") / num_frequencies
+        frequencies = torch.tensor((1000 * 10_000**-exponents).tolist())
+        self.register_buffer("frequencies", frequencies, persistent=False)
         self.mlp = nn.Sequential(
             nn.Linear(2 * num_frequencies, width), nn.SiLU(), nn.Linear(width, width)
         )

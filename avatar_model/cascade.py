@@ -39,8 +39,8 @@ class Cascade:
     """A base, and perhaps an upscaler that generates its pictures again, larger.
 
     Attributes:
-        base: the first stage. Its ``network``, ``denoiser``, ``defaults``, ``training``,
-            ``backend`` and ``device`` are also those of the cascade.
+        base: the first stage. Its ``network``, ``denoiser``, ``defaults``, ``training`` and
+            ``device`` are also those of the cascade.
         upscaler: the second stage; None if there is none.
 
     Raises:
@@ -84,11 +84,6 @@ class Cascade:
         return self.base.training
 
     @property
-    def backend(self) -> str:
-        """What evaluates the base's UNet, "torch" or "onnx"."""
-        return self.base.backend
-
-    @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return self.base.device
@@ -98,23 +93,6 @@ class Cascade:
         device = choose_device(device)
         for stage in self.stages:
             stage.to(device)
-        return self
-
-    def use_backend(self, name: str) -> Self:
-        """Choose what evaluates the UNets; returns the model.
-
-        Args:
-            name: "torch"; "onnx", ONNX Runtime, the same and faster, on the CPU, of a checkpoint
-                that has been through ``python -m avatar_model.export``, with the weights the
-                networks have now; or "auto", for each stage the fastest that can be used here.
-                The same: rounding errors, also those of another batch, change 7 of 100,000 values
-                at 256 pixels by one level, and alpha by 3 at ``ALPHA_FLOOR``.
-
-        Raises:
-            BackendError: "onnx" cannot be used; the message says why.
-        """
-        for stage in self.stages:
-            stage.use_backend(name)
         return self
 
     def settings(

@@ -1,7 +1,7 @@
 """A checkpoint folder as the stages of a model.
 
-``config.json`` and ``model.safetensors``, perhaps ``unet.onnx``; a model of two stages has its
-upscaler in the subfolder ``upscaler``, of the same form.
+``config.json`` and ``model.safetensors``; a model of two stages has its upscaler in the subfolder
+``upscaler``, of the same form.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import Any
 import torch
 
 from . import checkpoint_files as files
-from .atomic import write_atomically
 from .attributes import Vocabulary
-from .checkpoint_files import GRAPH_FILE, UPSCALER_FOLDER, CheckpointError, first_line
+from .checkpoint_files import UPSCALER_FOLDER, CheckpointError
 from .config import ModelConfig, check_upscaler
 from .network import AvatarNetwork
 from .stage import Stage
@@ -44,6 +43,7 @@ def save_checkpoint(
     folder = Path(folder)
     second = folder / UPSCALER_FOLDER
     for path, stage in ((folder, base), (second, upscaler)):
+        (path / files.FORMER_FILE).unlink(missing_ok=True)
         if stage is not None:
             config = {
                 **({"base": fingerprint(base.network, dtype)} if stage is upscaler else {}),
@@ -53,8 +53,6 @@ def save_checkpoint(
                 "vocabulary": vocabulary.to_dict(),
             }
             files.write_model(path, stage.network, config, dtype)
-            if stage.graph is not None:
-                write_atomically(path / GRAPH_FILE, stage.graph)
     if upscaler is None:
         for name in files.STAGE_FILES:
             (second / name).unlink(missing_ok=True)
@@ -87,7 +85,7 @@ def load_checkpoint(
         )
     upscaler = None
     if with_upscaler and (folder / UPSCALER_FOLDER).is_dir():
-        upscaler = _load_upscaler(folder / UPSCALER_FOLDER, base, vocabulary)
+        upscaler = load_upscaler(folder / UPSCALER_FOLDER, base, vocabulary)
     return vocabulary, base, upscaler
 
 
@@ -98,26 +96,24 @@ def load_stage(folder: Path) -> tuple[Stage, Vocabulary, Mapping[str, Any]]:
         CheckpointError: a missing, truncated or foreign file; the message names it.
     """
     path = folder / files.CONFIG_FILE
-    config = files.read_config(path)
-    try:
-        network = AvatarNetwork(ModelConfig.from_dict(config["model"]))
-        vocabulary = Vocabulary.from_dict(config["vocabulary"])
-        defaults, training = (dict(config.get(name, {})) for name in ("defaults", "training"))
-    # What torch raises for sizes that are negative or do not fit into memory is a RuntimeError.
-    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, MemoryError) as error:
-        raise CheckpointError(f"{path} does not describe a model: {first_line(error)}") from error
-    files.load_weights(network, folder / files.WEIGHTS_FILE)
-    graph = None
-    with suppress(OSError):  # an extra; what is wrong with its content is for backend.py to find
-        graph = (folder / GRAPH_FILE).read_bytes()
-    try:
-        return Stage(network, defaults, training, graph), vocabulary, config
-    except ValueError as error:
-        raise CheckpointError(f"{path}: the default {error}") from error
+    config = {"defaults": {}, "training": {}, **files.read_config(path)}
+    with files.errors_as_checkpoint_error(f"{path} does not describe a model: "):
+        model = ModelConfig.from_dict(files.section(config, "model"))
+        vocabulary = Vocabulary.from_dict(files.section(config, "vocabulary"))
+        defaults, training = (files.section(config, name) for name in ("defaults", "training"))
+    network = files.load_network(
+        lambda: AvatarNetwork(model), folder / files.WEIGHTS_FILE, AvatarNetwork.rehearse
+    )
+    with files.errors_as_checkpoint_error(f"{path}: the default "):
+        return Stage(network, defaults, training), vocabulary, config
 
 
-def _load_upscaler(folder: Path, base: Stage, vocabulary: Vocabulary) -> Stage:
-    """The second stage, checked against its base."""
+def load_upscaler(folder: Path, base: Stage, vocabulary: Vocabulary) -> Stage:
+    """The second stage from its folder, checked against its base.
+
+    Raises:
+        UpscalerError: it cannot be used, or was made for another base.
+    """
     try:
         upscaler, its_vocabulary, config = load_stage(folder)
     except CheckpointError as error:

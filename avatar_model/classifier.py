@@ -5,6 +5,7 @@ It shares no code and no weights with the network that generates, so that it can
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,17 @@ import numpy as np
 import torch
 
 from . import checkpoint_files as files
-from .arguments import whole
+from .arguments import number, whole
 from .attributes import ATTRIBUTES, NAMES, OFFSETS, ONE_HOT_SIZE, SIZES, Vocabulary, attribute
-from .classifier_network import ClassifierNetwork, allowed_values, log_probabilities
+from .classifier_network import (
+    ClassifierConfig,
+    ClassifierNetwork,
+    allowed_values,
+    log_probabilities,
+)
 from .crop import DEFAULT_CROP, SOURCE_SIZE, recrop
 from .device import choose_device
+from .field_checks import from_json
 from .images import to_model
 
 BATCH = 64
@@ -81,8 +88,11 @@ class AvatarClassifier:
     ) -> None:
         self.network = network.eval()
         self.vocabulary = vocabulary
-        self.image_size = network.config["image_size"]
-        self.accuracy = {attribute(name).name: float(a) for name, a in (accuracy or {}).items()}
+        self.image_size = network.config.image_size
+        self.accuracy = {
+            attribute(name).name: number(f"accuracy of {name}", share, 0, 1)
+            for name, share in (accuracy or {}).items()
+        }
         self.hidden = _checked_hidden(hidden or {})
         self.training = dict(training or {})
         self.crop = whole("crop", crop, 1, SOURCE_SIZE)
@@ -100,26 +110,26 @@ class AvatarClassifier:
         device = choose_device(device)  # before anything is downloaded
         folder = files.fetch_checkpoint(str(name))
         path = folder / files.CONFIG_FILE
-        config = files.read_config(path)
-        try:
-            classifier = cls(
-                ClassifierNetwork(**config["classifier"]),
-                Vocabulary.from_dict(config["vocabulary"]),
-                config["accuracy"],
-                config["hidden"],
-                config.get("training"),
-                config.get("crop", DEFAULT_CROP),
+        config = {"crop": DEFAULT_CROP, "training": {}, **files.read_config(path)}
+        with files.errors_as_checkpoint_error(f"{path} does not describe a classifier: "):
+            shape = from_json(ClassifierConfig, files.section(config, "classifier"))
+            vocabulary = Vocabulary.from_dict(files.section(config, "vocabulary"))
+            accuracy, hidden, training = (
+                files.section(config, name) for name in ("accuracy", "hidden", "training")
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            message = f"{path} does not describe a classifier: {error}"
-            raise files.CheckpointError(message) from error
-        files.load_weights(classifier.network, folder / files.WEIGHTS_FILE)
+        network = files.load_network(
+            lambda: ClassifierNetwork(shape),
+            folder / files.WEIGHTS_FILE,
+            ClassifierNetwork.rehearse,
+        )
+        with files.errors_as_checkpoint_error(f"{path} does not describe a classifier: "):
+            classifier = cls(network, vocabulary, accuracy, hidden, training, config["crop"])
         return classifier.to(device)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write ``config.json`` and ``model.safetensors`` (half precision) into ``folder``."""
         config = {
-            "classifier": self.network.config,
+            "classifier": dataclasses.asdict(self.network.config),
             "crop": self.crop,
             "accuracy": self.accuracy,
             "hidden": self.hidden,
@@ -167,7 +177,7 @@ class AvatarClassifier:
             )
         allowed = allowed_values(self.vocabulary).to(self.device)
         probabilities = [torch.empty(0, ONE_HOT_SIZE)]
-        features = [torch.empty(0, self.network.config["width"])]
+        features = [torch.empty(0, self.network.config.width)]
         for start in range(0, len(pixels), BATCH):
             x = to_model(pixels[start : start + BATCH]).to(self.device)
             found = self.network.features(x)
@@ -217,7 +227,12 @@ class AvatarClassifier:
 def _checked_hidden(hidden: Hidden) -> dict[str, dict[str, tuple[int, ...]]]:
     for name, others in hidden.items():
         attribute(name)
+        if not isinstance(others, Mapping):
+            raise ValueError(f"hidden of {name} must be an object, not {others!r:.80}")
         for other, values in others.items():
-            if wrong := [v for v in values if v not in range(attribute(other).num_values)]:
-                raise ValueError(f"{name} is said to be hidden by {other} {wrong[0]}")
+            allowed = range(attribute(other).num_values)
+            if not isinstance(values, (list, tuple)):
+                raise ValueError(f"{name} is said to be hidden by {other} {values!r:.80}")
+            if wrong := [v for v in values if type(v) is not int or v not in allowed]:
+                raise ValueError(f"{name} is said to be hidden by {other} {wrong[0]!r:.80}")
     return {name: {o: tuple(v) for o, v in others.items()} for name, others in hidden.items()}

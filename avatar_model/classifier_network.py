@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypedDict
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attributes import NAMES, ONE_HOT_SIZE, SIZES, Vocabulary
+from .field_checks import Range, check_fields
 
 GRID = 8
 """Side of the map that is flattened, at most."""
+MAX_MAP = 2**22
+"""Values of a feature map, of which a batch has dozens: 16 MiB in float32."""
 
 
-class ClassifierConfig(TypedDict):
-    """The arguments of ``ClassifierNetwork``, as ``config.json`` keeps them."""
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """The architecture, as ``config.json`` keeps it.
 
-    image_size: int
-    channels: list[int]
-    width: int
+    Raises:
+        ValueError: a field of another type or out of its range.
+    """
+
+    image_size: Annotated[int, Range(8, 512)] = 64
+    """Side of the pictures in pixels, a multiple of 8."""
+    channels: Annotated[tuple[int, int, int], Range(2, 1024)] = (32, 64, 96)
+    """Of the maps at 1/2, 1/4 and 1/8 of the picture's side."""
+    width: Annotated[int, Range(1, 8192)] = 256
+    """Number of features, D."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.image_size % 8:
+            raise ValueError(f"image_size must be a multiple of 8, not {self.image_size}")
+        if max(self.channels) * self.image_size**2 > MAX_MAP:
+            raise ValueError(
+                f"{max(self.channels)} channels are too many for image_size {self.image_size}"
+            )
 
 
 class ClassifierNetwork(nn.Module):
@@ -28,27 +48,12 @@ class ClassifierNetwork(nn.Module):
 
     Cartoon faces all stand in the same place, so the last map is flattened, not averaged: where a
     brow is matters as much as what it looks like.
-
-    Args:
-        image_size: side of the pictures in pixels, a multiple of 8.
-        channels: of the maps at 1/2, 1/4 and 1/8 of the picture's side.
-        width: number of features, D.
-
-    Raises:
-        ValueError: ``image_size`` is not a multiple of 8.
     """
 
-    def __init__(
-        self,
-        image_size: int = 64,
-        channels: Sequence[int] = (32, 64, 96),
-        width: int = 256,
-    ) -> None:
+    def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
-        if image_size < 8 or image_size % 8:
-            raise ValueError(f"image_size must be a multiple of 8, not {image_size}")
-        self.config = ClassifierConfig(image_size=image_size, channels=list(channels), width=width)
-        fine, middle, coarse = channels
+        self.config = config
+        fine, middle, coarse = config.channels
         # Brows differ by fractions of a pixel: the first layer looks at every pixel before halving.
         self.stem = nn.Sequential(
             _conv(4, fine // 2, 3),
@@ -63,15 +68,15 @@ class ClassifierNetwork(nn.Module):
             ResidualBlock(fine, middle, stride=2),
             ResidualBlock(middle, coarse, stride=2),
         )
-        side = min(GRID, image_size // 8)
+        side = min(GRID, config.image_size // 8)
         self.neck = nn.Sequential(
             nn.AdaptiveAvgPool2d(side),
             nn.Flatten(),
-            nn.Linear(coarse * side * side, width, bias=False),
-            nn.BatchNorm1d(width),
+            nn.Linear(coarse * side * side, config.width, bias=False),
+            nn.BatchNorm1d(config.width),
             nn.ReLU(),
         )
-        self.head = nn.Linear(width, ONE_HOT_SIZE)
+        self.head = nn.Linear(config.width, ONE_HOT_SIZE)
 
     def features(self, x: Tensor) -> Tensor:
         """What the logits are a linear function of: float32 [N, 4, H, W] in [-1, 1] -> [N, D]."""
@@ -83,6 +88,12 @@ class ClassifierNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits of all values: float32 [N, 4, H, W], premultiplied in [-1, 1] -> [N, 217]."""
         logits: Tensor = self.head(self.features(x))
+        return logits
+
+    def rehearse(self) -> Tensor:
+        """The logits of a blank picture."""
+        side = self.config.image_size
+        logits: Tensor = self(torch.zeros(1, 4, side, side))
         return logits
 
 

@@ -7,12 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+import torch
+
 from .crop import DEFAULT_CROP, SOURCE_SIZE
-from .field_checks import Range, check_fields
+from .field_checks import Range, check_fields, from_json
 from .schedules import make_schedule
 
 Prediction = Literal["x0", "eps", "v"]
 InputScaling = Literal["unit", "wiener"]
+
+MAX_MAP = 2**26
+"""Values of a feature map, of which a network holds several at a time: 256 MiB in float32."""
+MAX_TOKENS = 128**2
+"""Pixels that attend to each other."""
+MAX_WORK = 1e12
+"""Multiply-adds of an evaluation: about ten seconds on two cores."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        make_schedule(self.schedule, **self.schedule_options)
+        schedule = make_schedule(self.schedule, **self.schedule_options)
         levels = len(self.channels)
         if not 1 <= levels <= 8:
             raise ValueError(f"channels needs 1 to 8 entries, one per level, not {levels}")
@@ -90,8 +99,37 @@ class ModelConfig:
             raise ValueError("patch_size of an upscaler must be at least 2, or it enlarges nothing")
         if self.low_res_size and self.prediction != "x0":
             raise ValueError("low_res_size needs prediction 'x0': the small picture is part of it")
+        if self.input_scaling == "wiener" and self.prediction != "x0":
+            raise ValueError("input_scaling 'wiener' needs prediction 'x0': the others copy noise")
+        if self.prediction == "eps" and schedule(torch.ones(1, device="cpu"))[0] == 0:
+            raise ValueError(
+                f"schedule {self.schedule!r} ends in pure noise, where a prediction of eps says "
+                "nothing about x_0; use prediction 'x0' or 'v'"
+            )
         if bad := [c for c in self.channels if c % self.num_heads]:
             raise ValueError(f"channels {bad[0]} must be a multiple of num_heads {self.num_heads}")
+        self._check_cost()
+
+    def _check_cost(self) -> None:
+        """ValueError if no ordinary machine could draw with such a network."""
+        work = 0.0
+        for level, channels in enumerate(self.channels):
+            pixels = (self.image_size // self.patch_size // 2**level) ** 2
+            canvas = 0 if level else self.canvas_channels
+            if max(channels, canvas) * pixels > MAX_MAP:
+                raise ValueError(
+                    f"{max(channels, canvas)} channels of {pixels} pixels are too many"
+                )
+            if self.self_attention[level] and pixels > MAX_TOKENS:
+                raise ValueError(f"self_attention over {pixels} pixels is too much")
+            # Two 3x3 convolutions in each layer, and the attention of pixels to pixels.
+            attention = 2 * pixels * channels if self.self_attention[level] else 0
+            layers = self.blocks_down + self.blocks_up
+            work += layers * pixels * (18 * channels**2 + attention)
+        if work > MAX_WORK:
+            raise ValueError(
+                f"a network of about {work:.1g} multiply-adds is too large to draw with"
+            )
 
     @property
     def is_upscaler(self) -> bool:
@@ -110,12 +148,7 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ModelConfig:
         """The inverse of ``to_dict``; ValueError names fields that are unknown or do not fit."""
-        if unknown := sorted(set(data) - {f.name for f in dataclasses.fields(cls)}):
-            raise ValueError(f"unknown model config fields: {', '.join(unknown)}")
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
-        }
-        return cls(**fields)
+        return from_json(cls, data)
 
 
 def check_upscaler(upscaler: ModelConfig, base: ModelConfig) -> None:

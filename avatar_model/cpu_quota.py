@@ -14,7 +14,7 @@ OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def follow_cpu_quota() -> None:
-    """Have torch, and ONNX Runtime after it, compute with no more threads than the quota allows.
+    """Have torch compute with no more threads than the quota allows.
 
     With more, they wait for each other whenever the quota is used up. ``OMP_NUM_THREADS`` decides
     instead, where it is set.

@@ -10,7 +10,7 @@ import functools
 import inspect
 import math
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import (
     Annotated,
@@ -26,6 +26,7 @@ from typing import (
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,18 @@ def check_fields(config: Any) -> None:
     """
     for name, hint in get_type_hints(type(config), include_extras=True).items():
         _check(name, getattr(config, name), hint)
+
+
+def from_json(kind: type[T], data: Mapping[str, Any]) -> T:
+    """A dataclass of ``kind`` with these fields, of which lists become tuples.
+
+    Raises:
+        ValueError: a field that it does not have, or whatever it finds wrong itself.
+    """
+    if unknown := sorted(set(data) - set(get_type_hints(kind))):
+        raise ValueError(f"unknown model config fields: {', '.join(map(repr, unknown)):.80}")
+    values = {n: tuple(value) if isinstance(value, list) else value for n, value in data.items()}
+    return kind(**values)
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
@@ -104,8 +117,10 @@ def _fits(value: Any, hint: Any) -> bool:
         )
     if hint in (int, float):
         number = isinstance(value, (int, float) if hint is float else int)
-        # True is an int to Python; what is not finite fits no range.
-        return number and not isinstance(value, bool) and math.isfinite(value)
+        # True is an int to Python, and may be larger than any float; what is not finite fits no
+        # range.
+        finite = isinstance(value, int) or (number and math.isfinite(value))
+        return number and finite and not isinstance(value, bool)
     return isinstance(value, hint)
 
 

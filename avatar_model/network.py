@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .attributes import ONE_HOT_SIZE
 from .config import ModelConfig
 from .tau import Tau
 from .unet import Prepared, UNet
@@ -31,6 +32,14 @@ class AvatarNetwork(nn.Module):
     def prepare(self, one_hot: Tensor, low_res: Tensor | None = None) -> Prepared:
         """What no step has to repeat: one_hot: [B, 217], low_res as for ``UNet.prepare``."""
         return self.unet.prepare(self.tau(one_hot), low_res)
+
+    def rehearse(self) -> Tensor:
+        """What it makes of every value of every attribute at once, [1, 4, H, W]."""
+        side, small = self.config.image_size, self.config.low_res_size
+        low_res = torch.ones(1, 4, small, small) if small else None
+        x, looks = torch.ones(1, 4, side, side), torch.ones(1, ONE_HOT_SIZE)
+        output: Tensor = self(x, torch.ones(1), looks, low_res)
+        return output
 
     def num_parameters(self) -> int:
         """All trainable parameters."""

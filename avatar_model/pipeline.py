@@ -18,7 +18,7 @@ from .arguments import MAX_IMAGES, image_seeds, one_of, parse_requests, whole
 from .attributes import Vocabulary, one_hot, to_row
 from .cascade import Cascade
 from .checkpoint import load_checkpoint, save_checkpoint
-from .checkpoint_files import UPSCALER_FOLDER, fetch_checkpoint
+from .checkpoint_files import fetch_checkpoint, outdated
 from .device import choose_device
 from .images import to_pil, to_pixels
 from .morph import complete, morph_path
@@ -63,10 +63,9 @@ class AvatarPipeline(Cascade):
         vocabulary: Vocabulary,
         defaults: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
-        graph: bytes | None = None,
         upscaler: Stage | None = None,
     ) -> None:
-        super().__init__(Stage(network, defaults, training, graph), upscaler)
+        super().__init__(Stage(network, defaults, training), upscaler)
         self.vocabulary = vocabulary
 
     @classmethod
@@ -77,14 +76,12 @@ class AvatarPipeline(Cascade):
         device: str | torch.device | None = None,
         revision: str | None = None,
         token: str | None = None,
-        backend: str = "auto",
         upscaler: bool = True,
     ) -> AvatarPipeline:
         """Load a checkpoint folder, or a model repository of the Hugging Face Hub ("user/name").
 
         Args:
             device: "cpu", "cuda", "cuda:1" or "mps"; by default a GPU if there is one.
-            backend: see ``use_backend``.
             revision: branch, tag or commit of a Hub repository.
             token: for a private Hub repository; by default the one you logged in with.
             upscaler: whether to load the second stage, if there is one.
@@ -93,14 +90,13 @@ class AvatarPipeline(Cascade):
             CheckpointError: the message names what is missing or damaged.
             UpscalerError: the same of the second stage (a CheckpointError); the base can be had
                 with ``upscaler=False``.
-            BackendError: ``backend="onnx"`` cannot be used.
             DeviceError: there is no such device (a ValueError).
         """
         device = choose_device(device)  # before anything is downloaded
         folder = fetch_checkpoint(str(name), revision, token)
         vocabulary, base, second = load_checkpoint(folder, upscaler)
-        pipeline = cls(base.network, vocabulary, base.defaults, base.training, base.graph, second)
-        return pipeline.to(device).use_backend(backend)
+        pipeline = cls(base.network, vocabulary, base.defaults, base.training, second)
+        return pipeline.to(device)
 
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype = torch.float16) -> None:
         """Write ``config.json`` and ``model.safetensors``, those of the upscaler in a subfolder.
@@ -126,8 +122,7 @@ class AvatarPipeline(Cascade):
                 repo_id=repo_id,
                 folder_path=folder,
                 commit_message="Upload avatar model",
-                # Or the upscaler of an earlier model would stay.
-                delete_patterns=None if self.upscaler else f"{UPSCALER_FOLDER}/*",
+                delete_patterns=outdated(self.upscaler is not None),
             )
         return str(commit.commit_url)
 

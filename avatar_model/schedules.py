@@ -17,6 +17,10 @@ import torch
 from torch import Tensor
 
 _GRID = 1000
+MAX_LOG_SNR = 100.0
+"""Of a schedule between t = 0 and 1, in size: beyond it single precision ends."""
+LEAST_FALL = 1e-6
+"""Of the log-SNR in a thousandth of t: ``dpm_solver_pp_2m`` divides by it."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ def linear(num_steps: int = 300, beta_start: float = 1e-4, beta_end: float = 0.0
 
     t = k / num_steps is exactly k noise additions; log alpha-bar is interpolated in between.
     """
+    if not (0 < beta_start < 1 and 0 < beta_end < 1):
+        raise ValueError("beta_start and beta_end must lie between 0 and 1")
     if not 1 <= num_steps <= 100_000 or num_steps != int(num_steps):
         raise ValueError(f"num_steps must be a whole number from 1 to 100000, not {num_steps}")
     num_steps = int(num_steps)  # a command line's options are all floats
@@ -116,7 +122,7 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 }
 
 
-def make_schedule(name: str, **options: float) -> Schedule:
+def make_schedule(name: str, /, **options: float) -> Schedule:
     """The schedule called ``name``, e.g. ``make_schedule("linear", num_steps=500, beta_end=0.2)``.
 
     Raises:
@@ -124,19 +130,30 @@ def make_schedule(name: str, **options: float) -> Schedule:
             make no schedule.
     """
     if name not in SCHEDULES:
-        raise ValueError(f"unknown schedule {name!r}; choose from {', '.join(SCHEDULES)}")
+        raise ValueError(f"unknown schedule {name!r:.80}; choose from {', '.join(SCHEDULES)}")
     try:
         schedule = SCHEDULES[name](**options)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"schedule {name!r}: {error}") from None
     try:
-        log_snr = schedule.log_snr(middles())
-        falls = bool(log_snr.isfinite().all() and (log_snr.diff() < 0).all())
+        usable = _is_usable(schedule)
     except (ArithmeticError, RuntimeError):  # options that torch or math choke on
-        falls = False
-    if not falls:
+        usable = False
+    if not usable:
         raise ValueError(
             f"schedule {name!r} with these options does not add more and more noise; its log-SNR "
-            "must fall from t = 0 to 1"
+            f"must fall from t = 0 to 1, between {MAX_LOG_SNR:.0f} and -{MAX_LOG_SNR:.0f}"
         )
     return schedule
+
+
+def _is_usable(schedule: Schedule) -> bool:
+    """Whether a sampler with as many steps as there may be gets through, in either precision."""
+    times = torch.linspace(0, 1, _GRID + 1, dtype=torch.float64, device="cpu")
+    values = [*schedule(times), *schedule(times.float())]
+    log_snr = schedule.log_snr(times)
+    return (
+        all(bool(value.isfinite().all()) for value in values)
+        and bool((log_snr[1:-1].abs() <= MAX_LOG_SNR).all())
+        and bool((log_snr.diff() < -LEAST_FALL).all())
+    )

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from .arguments import MAX_EMPHASIS, MAX_GUIDANCE_SCALE, MAX_STEPS, interval, number, one_of, whole
 from .attributes import NAMES, attribute
-from .backend import choose_backend
 from .config import ModelConfig
 from .denoiser import Denoiser
 from .guidance import GUIDANCE_METHODS, Guidance, guided
@@ -55,10 +54,8 @@ class Stage:
             for what a caller leaves open; and of the method "condition" ``emphasis``, see
             ``Guidance``, and ``steps_below_scale_1``, the fewest steps below that scale.
         training: how it was trained, for people to read.
-        graph: the network for ONNX Runtime, if there is one (``onnx_unet.py``).
 
     Attributes:
-        backend: what evaluates the UNet, "torch" or "onnx" (``use_backend``).
         denoiser: the network with its noise schedule.
 
     Raises:
@@ -70,7 +67,6 @@ class Stage:
         network: AvatarNetwork,
         defaults: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
-        graph: bytes | None = None,
     ) -> None:
         self.network = network.eval()
         self.defaults: dict[str, Any] = {
@@ -84,8 +80,7 @@ class Stage:
         }
         self.settings()  # or every later call would complain of its own defaults
         self.training = dict(training or {})
-        self.graph = graph
-        self.use_backend("torch")
+        self.denoiser = Denoiser.from_config(network.unet, self.config)
 
     @property
     def config(self) -> ModelConfig:
@@ -105,14 +100,6 @@ class Stage:
     def to(self, device: str | torch.device) -> Stage:
         """Move the network to a device; returns the stage."""
         self.network.to(device)
-        if self.device.type != "cpu":
-            self.use_backend("torch")
-        return self
-
-    def use_backend(self, name: str) -> Stage:
-        """Choose what evaluates the UNet, see ``choose_backend``; returns the stage."""
-        self.backend, step = choose_backend(name, self.network, self.graph)
-        self.denoiser = Denoiser.from_config(step, self.config)
         return self
 
     def settings(

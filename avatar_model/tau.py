@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -61,22 +62,22 @@ class Tau(nn.Module):
         in_features = NUM_TOKENS if self.encoding == "integers" else ONE_HOT_SIZE
 
         # owner[a, j] = 1 where input j belongs to attribute a: keeps each token to its own slice.
-        owner = torch.eye(NUM_TOKENS)
+        owner = np.eye(NUM_TOKENS, dtype=np.float32)
         if self.encoding != "integers":
-            owner = owner.repeat_interleave(torch.tensor(SIZES), dim=1, output_size=ONE_HOT_SIZE)
-        self.register_buffer("owner", owner, persistent=False)
-        fractions = torch.cat([torch.linspace(0, 1, n) for n in SIZES])  # value / (n - 1)
-        self.register_buffer("values", fractions, persistent=False)
+            owner = owner.repeat(SIZES, axis=1)
+        self.register_buffer("owner", torch.tensor(owner), persistent=False)
+        fractions = [torch.linspace(0, 1, n, device="cpu") for n in SIZES]  # value / (n - 1)
+        values = torch.tensor(torch.cat(fractions).tolist())
+        self.register_buffer("values", values, persistent=False)
 
-        self.token_values = nn.Parameter(torch.randn(in_features, width))
-        self.token_open = nn.Parameter(torch.randn(NUM_TOKENS, width))
+        self.token_values = _normal(in_features, width)
+        self.token_open = _normal(NUM_TOKENS, width)
         self.token_mlp = _mlp(width, width, depth - 1)
         self.pool = _mlp(in_features, width, depth)
         self.canvas: nn.Parameter | None = None
         if config.canvas_channels:
             # Small, so that 18 summed layers start well below the activations they join.
-            layers = torch.randn(in_features, math.prod(self.canvas_shape))
-            self.canvas = nn.Parameter(0.02 * layers)
+            self.canvas = _normal(in_features, math.prod(self.canvas_shape), std=0.02)
 
     def forward(self, one_hot: Tensor) -> Condition:
         """Args: one_hot: float [B, 217] from ``attributes.one_hot``; zeros leave one open."""
@@ -122,6 +123,12 @@ def drop_conditions(
     # Views and one copy; a tensor of sizes would have to be sent to a GPU, and waited for.
     keep = torch.cat([c.expand(-1, n) for c, n in zip(columns, SIZES, strict=True)], dim=1)
     return one_hot * keep  # [B, 217]
+
+
+def _normal(*shape: int, std: float = 1.0) -> nn.Parameter:
+    """Random weights; none on the meta device, for which torch would import for a second."""
+    weights = torch.empty(shape)
+    return nn.Parameter(weights if weights.is_meta else weights.normal_(std=std))
 
 
 def _mlp(in_features: int, width: int, depth: int) -> nn.Sequential:

@@ -37,10 +37,6 @@ class Prepared(NamedTuple):
     low_res: Tensor | None = None
     enlarged: Tensor | None = None
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The fields that the UNet of this architecture looks at, by name."""
-        return {name: value for name, value in self._asdict().items() if value is not None}
-
 
 class Layer(nn.Module):
     """A residual block, then self- and cross-attention where the level has them."""

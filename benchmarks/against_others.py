@@ -15,17 +15,17 @@ from functools import partial
 from avatar_model import AvatarPipeline
 from train.command import command
 
-from .measure import DEFAULT_MODEL, Backend, Batches, Model, Rounds, in_turns, machine, ratio, table
+from .measure import DEFAULT_MODEL, Batches, Model, Rounds, in_turns, machine, ratio, table
 from .rivals import Contender, blog, equal_macs, follow_up, ours
 
 
-def contenders(model: str, backend: str, measured: int) -> dict[str, Contender]:
+def contenders(model: str, measured: int) -> dict[str, Contender]:
     """Ours first, smallest size first; by the names of the report."""
-    pipeline = AvatarPipeline.from_pretrained(model, device="cpu", backend=backend)
+    pipeline = AvatarPipeline.from_pretrained(model, device="cpu")
     our_own = [(size, ours(pipeline, size)) for size in pipeline.sizes]
     _, first = our_own[0]
     return {
-        **{f"ours, {size} pixels, {pipeline.backend}, {c.steps} steps": c for size, c in our_own},
+        **{f"ours, {size} pixels, {c.steps} steps": c for size, c in our_own},
         "diffusers UNet of equal MACs, DPM-Solver++, the same steps": equal_macs(
             first.macs / first.steps, first.steps
         ),
@@ -36,7 +36,6 @@ def contenders(model: str, backend: str, measured: int) -> dict[str, Contender]:
 
 def main(
     model: Model = DEFAULT_MODEL,
-    backend: Backend = "auto",
     batches: Batches = (1, 4, 16),
     rounds: Rounds = 5,
     measured_steps: int = 1,
@@ -46,7 +45,7 @@ def main(
     Args:
         measured_steps: how many of the 300 are.
     """
-    by_name = contenders(model, backend, measured_steps)
+    by_name = contenders(model, measured_steps)
     print(f"{machine()}; {rounds} rounds in turns, medians\n")
     head = ["pipeline", "parameters (M)", "GMAC per avatar", "steps", "steps measured"]
     rows = [

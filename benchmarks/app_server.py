@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +99,8 @@ def _free_port() -> int:
 def _wait_for(server: AppServer) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.process.poll() is None:
-        if "public link" in server.log():  # Gradio prints it last, when it has answered
+        with suppress(OSError):
+            urllib.request.urlopen(f"{server.address}/health", timeout=5).close()
             return
         time.sleep(0.1)
     raise StartError(f"app.py did not start:\n{server.log()}")

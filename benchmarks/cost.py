@@ -4,7 +4,7 @@
 
 The bundled model, its time in turns: the steps of the base, those of the upscaler if there is one,
 the batch at every size that the model generates. Only for the resolutions the architecture of the
-base with random weights, evaluated by torch.
+base with random weights.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from train.command import command
 
 from .measure import (
     DEFAULT_MODEL,
-    Backend,
     Batches,
     Call,
     Model,
@@ -51,7 +50,6 @@ def cost_table(what: str, calls: Mapping[int, Call], rounds: int, batches: bool 
 
 def main(
     model: Model = DEFAULT_MODEL,
-    backend: Backend = "auto",
     steps: tuple[int, ...] = (1, 2, 4, 8, 16),
     batches: Batches = (1, 4, 16, 64),
     sizes: tuple[int, ...] = (32, 64, 128),
@@ -63,8 +61,8 @@ def main(
         steps: numbers of steps.
         sizes: resolutions of the base, in pixels.
     """
-    pipeline = AvatarPipeline.from_pretrained(model, device="cpu", backend=backend)
-    print(f"{machine()}; {rounds} rounds in turns, medians; {pipeline.backend}\n")
+    pipeline = AvatarPipeline.from_pretrained(model, device="cpu")
+    print(f"{machine()}; {rounds} rounds in turns, medians\n")
     generate = partial(pipeline, seed=0)
     smallest, *larger = pipeline.sizes
     calls = {n: partial(generate, num_inference_steps=n, size=smallest) for n in steps}
@@ -81,7 +79,7 @@ def main(
         calls[size] = partial(
             AvatarPipeline(network, pipeline.vocabulary, pipeline.defaults), seed=0
         )
-    print(cost_table("resolution, torch", calls, rounds))
+    print(cost_table("resolution", calls, rounds))
 
 
 if __name__ == "__main__":

@@ -146,7 +146,8 @@ class Benchmark:
         for stage in self.pipeline.stages:
             stage.denoiser.network = torch.compile(stage.network.unet, **how)
         rows = [["one avatar, ms", 1000 * plain, 1000 * self._median(*one)]]
-        self.pipeline.use_backend("torch")
+        for stage in self.pipeline.stages:
+            stage.denoiser.network = stage.network.unet
         if self.cuda:  # a rehearsal has no compiler
             config = self._config("blog-7-final")
             both = [
@@ -205,7 +206,7 @@ def main(
         only: the parts to measure.
         tiny: smaller networks, to rehearse.
     """
-    pipeline = AvatarPipeline.from_pretrained(model, device=choose_device(device), backend="torch")
+    pipeline = AvatarPipeline.from_pretrained(model, device=choose_device(device))
     out.mkdir(parents=True, exist_ok=True)
     where = f"{machine()}; on {pipeline.device}"
     if tiny:

@@ -137,7 +137,7 @@ def main(
     for name, count in {"visitors": visitors, "burst": burst, "soak": soak}.items():
         if count is None:
             continue
-        with running_app(model) as server:
+        with running_app(model, {"FORWARDED_ALLOW_IPS": "127.0.0.1"}) as server:
             asyncio.run(run_burst(server, 1))  # a server that has generated before
             start, before = time.monotonic(), resident(server)
             if name == "visitors":

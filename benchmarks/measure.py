@@ -16,7 +16,6 @@ from torch.utils.flop_counter import FlopCounterMode
 DEFAULT_MODEL = str(Path(__file__).resolve().parent.parent / "assets" / "model")
 
 Model = Annotated[str, tyro.conf.arg(help="checkpoint folder or Hub repository")]
-Backend = Annotated[str, tyro.conf.arg(help="of our pipeline: auto, torch or onnx")]
 Batches = Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of avatars at once")]
 Rounds = Annotated[int, tyro.conf.arg(help="how often each is timed")]
 Call = Callable[[], object]

@@ -18,14 +18,12 @@ from train.command import command
 
 from .measure import DEFAULT_MODEL, Batches, Model, machine, table
 
-Kind = Literal["torch", "onnx", "blog", "follow-up"]
+Kind = Literal["ours", "blog", "follow-up"]
 NAMES: dict[Kind, str] = {
-    "torch": "ours, torch",
-    "onnx": "ours, onnx",
+    "ours": "ours",
     "blog": "the blog's last network, guided",
     "follow-up": "the follow-up's diffusers UNet, guided",
 }
-OURS = ("torch", "onnx")
 RIVALS_SIZE = 64
 
 
@@ -42,8 +40,8 @@ def peak_mib() -> int:
 def print_peaks(kind: Kind, batch: int, size: int, model: str) -> None:
     """Generate once and print the peaks in MiB: with everything imported, loaded, generated."""
     peaks = [peak_mib()]
-    if kind in OURS:
-        pipeline = AvatarPipeline.from_pretrained(model, device="cpu", backend=kind)
+    if kind == "ours":
+        pipeline = AvatarPipeline.from_pretrained(model, device="cpu")
         peaks.append(peak_mib())
         pipeline(num_images=batch, seed=0, size=size)
     else:
@@ -77,11 +75,11 @@ def main(
         kinds: what is measured.
     """
     model = str(Path(model).resolve()) if Path(model).exists() else model
-    sizes = AvatarPipeline.from_pretrained(model, device="cpu", backend="torch").sizes
+    sizes = AvatarPipeline.from_pretrained(model, device="cpu").sizes
     rows = []
     for kind in kinds:
         # The others need minutes for a large batch.
-        asked = (sizes, batches) if kind in OURS else ((RIVALS_SIZE,), batches[:1])
+        asked = (sizes, batches) if kind == "ours" else ((RIVALS_SIZE,), batches[:1])
         for size, batch in itertools.product(*asked):
             rows.append([NAMES[kind], size, batch, *measure(kind, batch, size, model)])
     print(f"{machine()}\n")

@@ -6,13 +6,11 @@ Starts the real page on a free port of this machine, several times for the time 
 to the first avatar. Then asks it for one avatar after another with gradio_client, and as many of
 the pipeline in this process, in turns so that both see the same noise of the machine, at every size
 that the model generates; without a size the page generates the largest.
-AVATAR_BACKEND chooses the backend of both.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -59,8 +57,7 @@ def main(model: Model = DEFAULT_MODEL, avatars: int = 30, starts: int = 3) -> No
     for _ in range(starts - 1):
         with started_page(model) as (_, seconds):
             cold.append(seconds)
-    backend = os.environ.get("AVATAR_BACKEND") or "auto"
-    pipeline = AvatarPipeline.from_pretrained(model, backend=backend)
+    pipeline = AvatarPipeline.from_pretrained(model)
     with started_page(model) as (client, seconds):
         cold.append(seconds)
         ask = partial(client.predict, api_name="/generate")
@@ -71,7 +68,7 @@ def main(model: Model = DEFAULT_MODEL, avatars: int = 30, starts: int = 3) -> No
             calls[f"{size} pixels, pipeline alone"] = ever_new(partial(pipeline, size=size))
         times = in_turns(calls, avatars)
     steps = " + ".join(str(stage.defaults["num_inference_steps"]) for stage in pipeline.stages)
-    print(f"{machine()}; {steps} steps, {pipeline.backend} on {pipeline.device}\n")
+    print(f"{machine()}; {steps} steps on {pipeline.device}\n")
     rows = [
         [name, statistics.median(values), np.percentile(values, 95), len(values)]
         for name, values in times.items()

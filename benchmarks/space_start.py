@@ -2,8 +2,8 @@
 
     python -m benchmarks.space_start
 
-Installs what a Space installs, Gradio as pinned and then ``requirements.txt``, which takes minutes
-and over a gigabyte, and asks the page that ``app.py`` serves there for one avatar.
+Installs what a Space installs, in one command as the Hub does, which takes minutes and over a
+gigabyte, and asks the page that ``app.py`` serves there for one avatar.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gradio_client import Client
 from benchmarks.app_server import running_app
 from benchmarks.measure import machine
 from train.command import command
-from train.hub.space_folder import stage
+from train.hub.space_folder import REQUIREMENTS_FILE, stage
 
 
 def main() -> None:
@@ -35,8 +35,15 @@ def main() -> None:
         venv.create(environment, with_pip=True)
         python = environment / "bin" / "python"
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, f"gradio=={front['sdk_version']}"], check=True)
-        subprocess.run([*pip, "-r", str(space / "requirements.txt")], check=True)
+        subprocess.run(
+            [
+                *pip,
+                *("-r", str(space / REQUIREMENTS_FILE)),
+                f"gradio[oauth,mcp]=={front['sdk_version']}",
+                *("uvicorn>=0.14.0", "websockets>=10.4", "spaces"),
+            ],
+            check=True,
+        )
         print(f"installed after {time.perf_counter() - start:.0f} s")
         start = time.perf_counter()
         # Nothing of this checkout may be found from there.

@@ -51,8 +51,7 @@ def test_commands_name_the_environment_that_they_need_and_what_makes_it(page):
 
 
 def test_no_command_overwrites_what_the_repository_has_unless_told_to():
-    files = [ROOT / "avatar_model" / "export.py", *ROOT.glob("benchmarks/*.py")]
-    files += (ROOT / "train").rglob("*.py")
+    files = [*ROOT.glob("benchmarks/*.py"), *(ROOT / "train").rglob("*.py")]
     defaults = {path: re.findall(r'= Path\("(\w+)', path.read_text("utf-8")) for path in files}
     assert sum(map(len, defaults.values())) >= 5
     assert not [p for p, found in defaults.items() if {"assets", "docs", "tests"} & set(found)]

@@ -44,7 +44,7 @@ def untrained(**config):
 
 def save_with_upscaler(model, folder):
     """A checkpoint of 64 pixels once more, with an upscaler to 256; returns ``folder``."""
-    pipeline = AvatarPipeline.from_pretrained(model, backend="torch")
+    pipeline = AvatarPipeline.from_pretrained(model)
     pipeline.upscaler = Stage(untrained(image_size=256, patch_size=4, low_res_size=64))
     pipeline.save_pretrained(folder)
     return folder

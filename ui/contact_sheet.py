@@ -9,13 +9,15 @@ from PIL import Image
 
 from avatar_model.contact_sheet import contact_sheet
 from ui.files.resize import resize
-from ui.generation import AvatarGenerator
+from ui.generation import AvatarGenerator, in_turn
 from ui.inference.scheduler import TIME_LIMIT, too_long
 from ui.recipe import MAX_IMAGES, Recipe
 
 MAX_SHEET = 64
 CELL = 256
 """Side of an avatar on the sheet, in pixels, if it is generated so large."""
+SECONDS = 0.01
+"""About what it takes to put an avatar onto a sheet."""
 SMALL_CELL = 128
 """Otherwise, where an avatar is smaller than that."""
 
@@ -34,6 +36,9 @@ def generate_contact_sheet(generator: AvatarGenerator, recipe: Recipe, count: in
         num_images = min(MAX_IMAGES, count - len(images))
         part = replace(recipe.single(len(images)), num_images=num_images)
         images += [avatar.image for avatar in generator.generate(part).avatars]
-    if images[0].width > CELL:
-        images = [resize(image, CELL) for image in images]
-    return contact_sheet(images, scale=max(1, SMALL_CELL // images[0].width))
+
+    def make() -> Image.Image:
+        cells = [resize(i, CELL) for i in images] if images[0].width > CELL else images
+        return contact_sheet(cells, scale=max(1, SMALL_CELL // cells[0].width))
+
+    return in_turn(make, SECONDS * count)

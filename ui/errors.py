@@ -10,7 +10,8 @@ from typing import Any
 
 import gradio as gr
 
-from ui.inference.scheduler import BusyError
+from ui.inference.busy import BusyError
+from ui.inference.listeners import Listeners
 
 UNFIT = "what was sent does not fit this endpoint; /gradio_api/info lists its parameters"
 
@@ -41,16 +42,39 @@ def errors_as_sentences() -> Iterator[None]:
         raise gr.Error(sentence, print_exception=False) from error
 
 
+def has_file(value: Any) -> bool:
+    """Whether what was sent names a file, for Gradio to read."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case {"meta": {"_type": _}}:
+                return True
+            case dict(found):
+                waiting += found.values()
+            case list(found) | tuple(found):
+                waiting += found
+    return False
+
+
 class Page(gr.Blocks):
     """``gr.Blocks``, except that every error ends in a sentence and nobody's input in a traceback.
+
+    Nothing is done for whom nobody listens to.
 
     Gradio checks the number of values and the files among them before it calls a handler; what it
     raises there would be logged as a fault of ours and answered with nothing.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.listeners = Listeners(self)
+
     async def preprocess_data(self, *args: Any, **kwargs: Any) -> Any:
         """As Gradio's, with a ``gr.Error`` for whatever it raises."""
         try:
+            # The page takes none; Gradio would read the whole file in the event loop.
+            if has_file(args[1] if len(args) > 1 else kwargs["inputs"]):
+                raise gr.Error(UNFIT, print_exception=False)
             return await super().preprocess_data(*args, **kwargs)
         except gr.Error as error:  # a file that is not the visitor's
             error.print_exception = False
@@ -60,5 +84,8 @@ class Page(gr.Blocks):
 
     async def call_function(self, *args: Any, **kwargs: Any) -> Any:
         """As Gradio's, which calls every handler and endpoint: their errors become sentences."""
+        event_id = kwargs.get("event_id", args[4] if len(args) > 4 else None)
+        if event_id is not None and not await self.listeners.wait_for_one(event_id):
+            raise gr.Error("Nobody listens.", print_exception=False)
         with errors_as_sentences():
             return await super().call_function(*args, **kwargs)

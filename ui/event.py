@@ -22,7 +22,7 @@ class Views:
     Attributes:
         result: the picture. board, sheet: see ``ui/html``. guidance: the sheet of scales.
         state: holds ``BrowserState``. undo, redo: their buttons.
-        file, seen: where a picture is given, and what was seen in it.
+        seen: what was seen in a picture that was given.
     """
 
     result: gr.HTML
@@ -32,7 +32,6 @@ class Views:
     state: gr.JSON
     undo: gr.Button
     redo: gr.Button
-    file: gr.File
     seen: gr.HTML
 
     def all(self) -> list[gr.Component]:

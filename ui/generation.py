@@ -6,9 +6,11 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import TimeoutError as TooLate  # until Python 3.10 another than the usual
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import gradio as gr
 from PIL import Image
@@ -18,11 +20,12 @@ from avatar_model.arguments import MAX_SEED
 from ui.files.picture_file import FileOptions, encode
 from ui.inference.batch_runner import GeneratedImage
 from ui.inference.client import current_client, current_listener
-from ui.inference.scheduler import TIME_LIMIT, Scheduler, too_long
+from ui.inference.scheduler import POLL_SECONDS, TIME_LIMIT, Scheduler, too_long
+from ui.inference.worker_pool import workers
 from ui.recipe import Recipe
 
-POLL_SECONDS = 0.25
-"""How often to look whether anybody still listens."""
+T = TypeVar("T")
+
 TELL_AFTER = 3.0
 """Seconds until somebody is told their place in the queue."""
 PREVIEW_SECONDS = 0.08
@@ -47,9 +50,14 @@ class Avatar:
     labels: dict[str, str]
     sampled: frozenset[str]
 
+    @property
+    def asked(self) -> Recipe:
+        """Of this picture alone, as it was asked for: what was left on "Any" is so again."""
+        return self.recipe.single(0, self.recipe.named_looks | dict.fromkeys(self.sampled, ANY))
+
     def file(self, options: FileOptions) -> bytes:
-        """The picture as a file that knows its recipe."""
-        return encode(self.image, options, self.recipe.values())
+        """The picture as a file that knows its recipe, made when it is its turn."""
+        return in_turn(lambda: encode(self.image, options, self.recipe.values()), options.seconds)
 
 
 @dataclass(frozen=True)
@@ -185,6 +193,21 @@ class AvatarGenerator:
             {name: label(name, value) for name, value in generated.values.items()},
             frozenset(name for name, value in recipe.named_looks.items() if value == ANY),
         )
+
+
+def in_turn(do: Callable[[], T], seconds: float) -> T:
+    """Have one of the few threads for it do what takes long, for whoever caused this event.
+
+    Raises:
+        BusyError: too much waits, or for too long.
+    """
+    done = workers.submit(do, client=current_client(), seconds=seconds)
+    try:
+        return done.result(TIME_LIMIT)
+    except TooLate:
+        raise too_long() from None
+    finally:
+        done.cancel()
 
 
 def random_seed() -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,12 +15,13 @@ from avatar_model import ANY, ATTRIBUTES
 from avatar_model.attributes import GROUPS, NAMES
 from ui.browser_state import BrowserState
 from ui.event import Event, Updates, Views
+from ui.files.found_recipe import Found, plain
 from ui.generation import AvatarGenerator, Generation, random_seed
 from ui.html.board import board_html
 from ui.html.result import result_html
 from ui.html.thumbnails import guidance_sheet, look_sheet
 from ui.link import from_query, to_query
-from ui.panels.start_from_picture import find_recipe, seen_html, uploaded
+from ui.panels.start_from_picture import refused_html, seen_html
 from ui.recipe import SETTINGS, Recipe
 
 OPEN = "Looks are left on Any instead, the rest at its default."
@@ -121,16 +121,16 @@ class Handlers:
                 return self._generate(event, self._recipe(event, kept), same_people=True)
         return {}
 
-    def on_drop(self, event: Event) -> Updates:
-        """A picture was dropped on the page."""
-        return self._start_from(event, uploaded(event.data.get("path")))
-
-    def on_file(self, event: Event) -> Updates:
-        """A picture was given in the panel."""
-        file = event.values.pop("file")
-        if file is None:
-            return {}
-        return self._start_from(event, Path(file)) | {self.views.file: None}
+    def on_picture(self, event: Event) -> Updates:
+        """A picture of the visitor's was read (``ui/routes/read_picture.py``), or was refused."""
+        if "error" in event.data:
+            sentence = plain(event.data["error"])
+            gr.Warning(escape(sentence), title="No avatar")
+            return {self.views.seen: refused_html(sentence)}
+        found = Found.parse(self.pipeline, event.data)
+        _tell("Not all of this picture's recipe can be drawn", found.notes, OPEN)
+        updates = self._generate(event, found.recipe)
+        return updates | {self.views.seen: seen_html(self.pipeline, found)}
 
     def on_saved(self, event: Event) -> Updates:
         """A saved avatar is taken up again."""
@@ -159,19 +159,6 @@ class Handlers:
     def _go(self, event: Event, state: BrowserState) -> Updates:
         recipe = from_query(self.pipeline, state.now)
         return self._generate(replace(event, state=replace(state, now=to_query(recipe))), recipe)
-
-    def _start_from(self, event: Event, path: Path) -> Updates:
-        try:
-            found = find_recipe(self.pipeline, path.read_bytes())
-        except ValueError as error:
-            gr.Warning(escape(str(error)), title="No avatar")
-            sentence = str(error)
-            return {self.views.seen: f"<p>{escape(sentence[:1].upper() + sentence[1:])}.</p>"}
-        finally:
-            path.unlink()
-        _tell("Not all of this picture's recipe can be drawn", found.notes, OPEN)
-        updates = self._generate(event, found.recipe)
-        return updates | {self.views.seen: seen_html(self.pipeline, found)}
 
     def _shown(self, event: Event) -> dict[str, int]:
         """The 18 looks of the avatar that is shown large."""

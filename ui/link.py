@@ -5,11 +5,15 @@ All are relative to the page, except the page's own.
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
 import os
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from avatar_model import AvatarPipeline
+from avatar_model.checkpoint import fingerprint
 from ui.recipe import Recipe
 
 MAX_QUERY = 2000
@@ -19,6 +23,16 @@ FEW = 16
 take long, and can be without."""
 LARGE_THUMBNAIL: dict[str, Any] = {"size": 256, "format": "webp"}
 """Sharp also where a sheet looks closer; as WebP a third of the bytes of a PNG."""
+
+
+@functools.lru_cache(8)
+def model_identity(pipeline: AvatarPipeline) -> str:
+    """A short hash of the model, which an address may name so that its picture can be kept."""
+    digest = hashlib.blake2b(digest_size=4)
+    for stage in pipeline.stages:
+        config = json.dumps(stage.config.to_dict(), sort_keys=True)
+        digest.update(f"{config} {fingerprint(stage.network)} ".encode())
+    return digest.hexdigest()
 
 
 def to_query(recipe: Recipe) -> str:
@@ -45,9 +59,9 @@ def picture_address(recipe: Recipe, *, format: str = "png", **options: Any) -> s
 
 def thumbnail_address(pipeline: AvatarPipeline, recipe: Recipe, count: int = 1) -> str:
     """Where a recipe is served as one of ``count`` thumbnails."""
-    if len(pipeline.sizes) == 1 or count > FEW:
-        return picture_address(recipe, size=64)
-    return picture_address(recipe, **LARGE_THUMBNAIL)
+    small = len(pipeline.sizes) == 1 or count > FEW
+    options = {"size": 64} if small else LARGE_THUMBNAIL
+    return picture_address(recipe, **options, model=model_identity(pipeline))
 
 
 def page_address() -> str:

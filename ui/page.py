@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from functools import partial
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,7 +15,6 @@ from ui.browser_state import BrowserState
 from ui.controls import make_looks, make_settings
 from ui.errors import Page
 from ui.event import Handler, Views, for_gradio
-from ui.files.picture_file import MAX_FILE
 from ui.generation import AvatarGenerator
 from ui.handlers import Handlers
 from ui.html.elements import html
@@ -24,12 +22,9 @@ from ui.html.result import EMPTY_RESULT
 from ui.inference.scheduler import Scheduler
 from ui.panels.film import make_film
 from ui.panels.saved import make_saved
-from ui.panels.start_from_picture import make_start_from
+from ui.panels.start_from_picture import make_picture_reader, make_start_from
 from ui.panels.take_away import make_take_away
-from ui.routes.answer_headers import answer_headers
-from ui.routes.endpoints import EXCEPTION_HANDLERS, add_endpoints
-from ui.routes.pictures import make_routes
-from ui.theme import theme
+from ui.routes.endpoints import add_endpoints
 
 TITLE = "Avatar maker"
 INTRODUCTION = (
@@ -40,8 +35,6 @@ CREDIT = (
     "Trained on Cartoon Set, © Google LLC, "
     '<a href="https://creativecommons.org/licenses/by/4.0/" rel="license">CC BY 4.0</a>'
 )
-QUEUE_SIZE = 256
-"""Requests that wait for one of Gradio's 40 threads; the scheduler counts avatars by itself."""
 SHOW_PICTURE = """() => document.querySelector("#result figure").scrollIntoView({
   block: "nearest",
   behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
@@ -55,46 +48,17 @@ CHOOSE = f"""({{ name, value }}, state, ...values) => {{
   return ({TURN})(state, ...values);
 }}"""
 """What is chosen on a sheet goes into its control at once, in the browser."""
-KEEP_FILES_SECONDS = 3600
 SLIDERS = ("guidance_scale", "num_images", "num_inference_steps")
 
 
-def launch_options(scheduler: Scheduler, model: str, mcp: bool = False) -> dict[str, Any]:
-    """Arguments of ``launch`` for the page of this scheduler.
-
-    Args:
-        model: what ``/health`` calls the model.
-        mcp: whether the endpoints are tools for language models too; needs ``gradio[mcp]``.
-    """
-    return {
-        "theme": theme,
-        "css_paths": Path(__file__).with_name("style.css"),
-        "footer_links": ["api"],
-        "run_history": False,
-        "ssr_mode": False,
-        "app_kwargs": {
-            "exception_handlers": EXCEPTION_HANDLERS,
-            "routes": make_routes(scheduler, model),
-            "lifespan": answer_headers,
-        },
-        "enable_monitoring": False,
-        "max_file_size": MAX_FILE,
-        # Gradio would ask its own page for an answer, and end if that takes 3 s on a busy machine.
-        "_frontend": False,
-        "mcp_server": mcp,
-        # Gradio keeps every session's last result in memory: of one image 50 kB, of 16 up to 1 MB.
-        "state_session_capacity": 500,
-    }
-
-
-def build_page(scheduler: Scheduler, notice: str = "") -> gr.Blocks:
-    """The page, ready for ``launch(**launch_options(...))``.
+def build_page(scheduler: Scheduler, notice: str = "") -> Page:
+    """The page, for ``ui.server.site``.
 
     Args:
         notice: a sentence that all visitors should know.
     """
     pipeline, generator = scheduler.pipeline, AvatarGenerator(scheduler)
-    with Page(title=TITLE, delete_cache=(KEEP_FILES_SECONDS, KEEP_FILES_SECONDS)) as page:
+    with Page(title=TITLE) as page:
         html(f"<h1>{TITLE}</h1><p>{INTRODUCTION}</p>", "introduction")
         if notice:
             html(escape(notice), "notice")
@@ -105,6 +69,7 @@ def build_page(scheduler: Scheduler, notice: str = "") -> gr.Blocks:
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=0, min_width=340, elem_id="picture"):
                 result = html(EMPTY_RESULT, "result", script="html/result.js")
+                picture_reader = make_picture_reader()
                 # Seen while an avatar takes long, says the CSS.
                 stop = gr.Button("Stop drawing", size="sm", elem_id="stop")
                 with gr.Row(elem_id="actions"):
@@ -126,17 +91,20 @@ def build_page(scheduler: Scheduler, notice: str = "") -> gr.Blocks:
                 with gr.Tab("Take away"):
                     make_take_away(pipeline, state)
                 with gr.Tab("From a picture"):
-                    file, seen = make_start_from()
+                    seen = make_start_from()
                 with gr.Tab("Collection"):
                     saved_strip = make_saved(page, generator, saved, state, result, board)
         html(CREDIT, "credit")
 
         add_endpoints(generator)
-        views = Views(result, board, sheet, guidance, state, undo, redo, file, seen)
+        views = Views(result, board, sheet, guidance, state, undo, redo, seen)
         handlers = Handlers(generator, looks | settings, views)
-        _wire(page, handlers, (generate, randomize, reset, stop), lock_seed, saved_strip)
-    # Nobody generates past the queue, with Gradio's older addresses for programs.
-    return page.queue(max_size=QUEUE_SIZE, api_open=False)
+        buttons = (generate, randomize, reset, stop)
+        _wire(page, handlers, buttons, lock_seed, saved_strip, picture_reader)
+    # Nobody generates past the queue, with Gradio's older addresses for programs. Its length, and
+    # what runs at once, are for ui/server to limit.
+    page.queue(max_size=None, default_concurrency_limit=None, api_open=False)
+    return page
 
 
 def _wire(
@@ -145,6 +113,7 @@ def _wire(
     buttons: tuple[gr.Button, ...],
     lock_seed: gr.Checkbox,
     saved_strip: gr.HTML,
+    picture_reader: gr.HTML,
 ) -> None:
     controls, views = handlers.controls, handlers.views
     generate, randomize, reset, stop = buttons
@@ -189,8 +158,7 @@ def _wire(
         chosen = sheet.select(None, [sheet, *known], known, js=choose, **private)
         on(chosen.then, handlers.choose, inputs_kwargs={**controls, "chosen": sheet}, js=None)
     on(views.result.select, handlers.on_result)
-    on(views.result.upload, handlers.on_drop)
     on(saved_strip.select, handlers.on_saved)
-    on(views.file.upload, handlers.on_file, inputs_kwargs={**controls, "file": views.file})
+    on(picture_reader.select, handlers.on_picture)
     # Somebody who types a seed wants it used. In the browser, so that it is ticked in time.
     controls["seed"].input(None, js="() => true", outputs=lock_seed, api_visibility="private")

@@ -96,10 +96,19 @@ class TestRoundTrip:
         assert np.array_equal(pixels(pipe), pixels(load(saved), size=16))
 
     def test_a_model_of_one_stage_takes_the_place_of_one_of_two(self, folder):
-        (folder / "upscaler" / "unet.onnx").write_bytes(b"of the old one")
         one_stage().save_pretrained(folder)
         assert files(folder) == {"config.json", "model.safetensors"}
         assert not (folder / "upscaler").exists() and load(folder).sizes == (16,)
+
+    @pytest.mark.parametrize("model", [one_stage, two_stages])
+    def test_a_graph_of_an_earlier_version_goes_with_the_weights_that_it_was_of(
+        self, folder, model
+    ):
+        for name in ("unet.onnx", "upscaler/unet.onnx"):
+            (folder / name).write_bytes(b"of the old one")
+        load(folder)  # nobody reads it
+        model().save_pretrained(folder)
+        assert not [name for name in files(folder) if name.endswith(".onnx")]
 
     def test_a_strangers_file_beside_an_old_upscaler_stays(self, folder):
         (folder / "upscaler" / "notes.txt").write_text("mine")

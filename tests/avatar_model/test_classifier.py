@@ -7,7 +7,7 @@ import torch
 from avatar_model import AvatarPipeline, CheckpointError, Vocabulary
 from avatar_model.attributes import ATTRIBUTES, NAMES, OFFSETS, SIZES, to_row
 from avatar_model.classifier import AvatarClassifier
-from avatar_model.classifier_network import ClassifierNetwork
+from avatar_model.classifier_network import ClassifierConfig, ClassifierNetwork
 
 GLASSES, COLOR = NAMES.index("glasses"), NAMES.index("glasses_color")
 
@@ -15,7 +15,7 @@ GLASSES, COLOR = NAMES.index("glasses"), NAMES.index("glasses_color")
 @pytest.fixture(scope="module")
 def classifier():
     torch.manual_seed(0)
-    network = ClassifierNetwork(16, channels=(8, 8, 8), width=12)
+    network = ClassifierNetwork(ClassifierConfig(16, channels=(8, 8, 8), width=12))
     torch.nn.init.normal_(network.head.weight)
     counts = {a.name: [1] * a.num_values for a in ATTRIBUTES}
     counts["face_shape"] = [1] * 5 + [0, 0]
@@ -93,7 +93,7 @@ def test_other_pictures_are_refused(classifier, wrong):
 
 def test_an_image_size_that_cannot_be_halved_is_refused():
     with pytest.raises(ValueError, match="multiple of 8, not 20"):
-        ClassifierNetwork(20)
+        ClassifierConfig(20)
 
 
 def test_a_hidden_attribute_gets_the_frequencies_of_the_data(classifier):
@@ -176,7 +176,7 @@ class TestBrokenFolders:
         self.refused(folder, r"model\.safetensors: .* has shape .* the config asks for")
 
     def test_a_model_that_draws(self):
-        self.refused("assets/model", "does not describe a classifier: 'classifier'")
+        self.refused("assets/model", "does not describe a classifier: it has no 'classifier'")
 
     def test_an_unknown_attribute(self, folder):
         self.edit(folder, lambda c: c["hidden"].update(hare={}))

@@ -33,13 +33,6 @@ def test_pure_noise_is_fine_for_x0_and_v(prediction):
     assert denoiser(eps, t, None).isfinite().all()
 
 
-def test_eps_at_pure_noise_is_refused_with_the_reason():
-    _, eps, _ = example()
-    denoiser = Denoiser(lambda *_: eps, flow(), "eps")
-    with pytest.raises(ValueError, match="'flow' ends in pure noise.*use prediction 'x0' or 'v'"):
-        denoiser(eps, torch.ones(6), None)
-
-
 def test_unit_scaling_gives_the_network_unit_variance_and_wiener_the_linear_estimate():
     x0, eps = torch.randn(2, 1, 4, 100, 100, generator=torch.Generator().manual_seed(0))
     seen = {}
@@ -62,7 +55,6 @@ def test_unit_scaling_gives_the_network_unit_variance_and_wiener_the_linear_esti
     [
         ({"prediction": "score"}, "unknown prediction 'score'"),
         ({"input_scaling": "none"}, "unknown scaling 'none'"),
-        ({"prediction": "v", "input_scaling": "wiener"}, "'wiener' needs prediction 'x0'"),
     ],
 )
 def test_bad_options_are_named(options, message):

@@ -133,6 +133,22 @@ def test_condition_dropout_drops_whole_attributes_at_the_asked_rate():
         ({"self_attention": (True,)}, "self_attention needs 2 entries"),
         ({"image_size": 30}, "image_size 30 must be a multiple of 4"),
         ({"num_heads": 5}, "channels 16 must be a multiple of num_heads 5"),
+        ({"prediction": "v", "input_scaling": "wiener"}, "'wiener' needs prediction 'x0'"),
+        (
+            {"prediction": "eps", "input_scaling": "unit"},
+            "'flow' ends in pure noise.*use prediction 'x0' or 'v'",
+        ),
+        ({"image_size": 1024, "patch_size": 1, "canvas_channels": 65}, "65 channels of 1048576"),
+        ({"image_size": 1024, "patch_size": 2, "self_attention": (False, True)}, "65536 pixels"),
+        (
+            {
+                "image_size": 1024,
+                "patch_size": 1,
+                "channels": (64, 256),
+                "self_attention": (False,) * 2,
+            },
+            "multiply-adds is too",
+        ),
     ],
 )
 def test_impossible_architectures_are_named(change, message):
@@ -142,7 +158,7 @@ def test_impossible_architectures_are_named(change, message):
 
 def test_config_survives_json_and_names_unknown_fields():
     assert ModelConfig.from_dict(TINY.to_dict()) == TINY
-    with pytest.raises(ValueError, match="unknown model config fields: depth"):
+    with pytest.raises(ValueError, match="unknown model config fields: 'depth'"):
         ModelConfig.from_dict({"depth": 3})
 
 

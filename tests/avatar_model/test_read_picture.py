@@ -28,7 +28,7 @@ def classifier():
 
 @pytest.fixture(scope="module")
 def avatar():
-    pipeline = AvatarPipeline.from_pretrained(ASSETS / "model", device="cpu", backend="torch")
+    pipeline = AvatarPipeline.from_pretrained(ASSETS / "model", device="cpu")
     assert pipeline.network.config.crop == CROP
     return pipeline(LOOKS, seed=3).images[0]
 

@@ -47,3 +47,22 @@ def test_bad_schedules_are_named():
         make_schedule("quadratic")
     with pytest.raises(ValueError, match="'cosine'.*beta_end"):
         make_schedule("cosine", beta_end=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("linear", {"beta_end": 1}),
+        ("linear", {"beta_start": 0}),
+        ("linear", {"beta_start": 1e-60}),  # an eps of x_t that no float32 holds
+        ("linear", {"num_steps": 1000, "beta_end": 1e-30}),  # the last steps add nothing
+        ("linear", {"num_steps": 100_000, "beta_end": 0.5}),
+        ("linear", {"name": 1}),
+        ("sigmoid", {"input_scale": 1e30}),
+        ("sigmoid", {"start": 3, "end": 3}),
+        ("sigmoid", {"tau": 10**400}),
+    ],
+)
+def test_a_schedule_that_no_sampler_gets_through_is_refused(name, options):
+    with pytest.raises(ValueError, match=f"^schedule '{name}'"):
+        make_schedule(name, **options)

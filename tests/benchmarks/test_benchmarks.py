@@ -13,7 +13,7 @@ import torch
 
 from avatar_model import AvatarPipeline, Vocabulary
 from avatar_model.network import AvatarNetwork
-from benchmarks import against_others, backends, cost, measure, memory, rivals
+from benchmarks import against_others, cost, measure, memory, rivals
 from benchmarks import seconds_per_avatar as visitor
 from tests.tiny import TINY_MODEL, two_stages
 
@@ -30,9 +30,8 @@ SMALL_FOLLOW_UP = {
 COMMANDS = {
     "benchmarks.seconds_per_avatar": ["--avatars", "--starts"],
     "benchmarks.sheet": ["--sheets"],
-    "benchmarks.against_others": ["--backend", "--batches", "--rounds", "--measured-steps"],
-    "benchmarks.backends": ["--model", "--batches", "--rounds"],
-    "benchmarks.cost": ["--backend", "--steps", "--batches", "--sizes", "--rounds"],
+    "benchmarks.against_others": ["--batches", "--rounds", "--measured-steps"],
+    "benchmarks.cost": ["--steps", "--batches", "--sizes", "--rounds"],
     "benchmarks.gpu": ["--device", "--out", "--rounds", "--only", "--tiny"],
     "benchmarks.load": ["--visitors", "--seconds", "--burst", "--soak"],
     "benchmarks.memory": ["--model", "--batches", "--kinds"],
@@ -132,7 +131,7 @@ def test_against_others(model, small_rivals, capsys):
     against_others.main(model=model, batches=(1, 2), rounds=1)
     found = rows(capsys)
     assert len(found) == 4 + 2 * 4
-    assert found[4][1] == "ours, 16 pixels, torch, 2 steps" and float(found[4][-1]) == 1
+    assert found[4][1] == "ours, 16 pixels, 2 steps" and float(found[4][-1]) == 1
     assert float(found[2][3]) == 300  # the blog's steps, of which one is measured
     assert float(found[6][2].replace(",", "")) > 10 * float(found[4][2])
 
@@ -141,29 +140,12 @@ def test_against_others_with_two_stages(two, small_rivals, capsys):
     against_others.main(model=two, batches=(1,), rounds=1)
     found = rows(capsys)
     assert [row[0] for row in found[:2]] == [
-        "ours, 16 pixels, torch, 4 steps",
-        "ours, 64 pixels, torch, 5 steps",
+        "ours, 16 pixels, 4 steps",
+        "ours, 64 pixels, 5 steps",
     ]
     (parameters, macs), (both, more_macs) = ([float(c) for c in row[1:3]] for row in found[:2])
     assert both > parameters and more_macs > macs
     assert [row[1] for row in found[5:7]] == [row[0] for row in found[:2]]
-
-
-def test_backends(model, capsys, monkeypatch):
-    pipeline = AvatarPipeline.from_pretrained(model, device="cpu", backend="torch")
-    monkeypatch.setattr(AvatarPipeline, "from_pretrained", lambda *_, **__: pipeline)
-    backends.main(batches=(1, 2), rounds=1)
-    assert "Largest difference of a pixel's channel: 0 of 255." in capsys.readouterr().out
-
-
-def test_backends_with_two_stages(capsys, monkeypatch):
-    pipeline = two_stages()
-    monkeypatch.setattr(AvatarPipeline, "from_pretrained", lambda *_, **__: pipeline)
-    backends.main(batches=(1, 2), rounds=1)
-    out = capsys.readouterr().out
-    for size in (16, 64):
-        assert f"{size} pixels. Largest difference of a pixel's channel: 0 of 255." in out
-    assert [line.split(" | ")[0] for line in out.splitlines()[4:12]] == ["| 16"] * 4 + ["| 64"] * 4
 
 
 def test_cost(model, capsys):
@@ -182,12 +164,12 @@ def test_cost_with_two_stages(two, capsys):
         "steps of the upscaler, 64 pixels",
         "batch, 16 pixels",
         "batch, 64 pixels",
-        "resolution, torch",
+        "resolution",
     ]
 
 
 def test_memory_of_a_fresh_process(model, capsys):
-    memory.main(model=model, batches=(1,), kinds=("torch",))
+    memory.main(model=model, batches=(1,), kinds=("ours",))
     ((_, size, batch, imported, loaded, peak),) = rows(capsys)
     assert (size, batch) == ("16", "1")
     assert 50 < int(imported) <= int(loaded) <= int(peak) < 4000
@@ -195,10 +177,10 @@ def test_memory_of_a_fresh_process(model, capsys):
 
 def test_memory_with_two_stages(two, capsys, monkeypatch):
     monkeypatch.setattr(memory, "measure", lambda kind, batch, size, model: [size, batch, 3])
-    memory.main(model=two, batches=(1, 2), kinds=("onnx", "blog"))
+    memory.main(model=two, batches=(1, 2), kinds=("ours", "blog"))
     found = [(size, batch) for _, size, batch, *_ in rows(capsys)]
     assert found == [("16", "1"), ("16", "2"), ("64", "1"), ("64", "2"), ("64", "1")]
-    memory.print_peaks("torch", 1, 64, two)
+    memory.print_peaks("ours", 1, 64, two)
     assert len(capsys.readouterr().out.split()) == 3
 
 
@@ -212,7 +194,6 @@ def asked(monkeypatch):
         yield SimpleNamespace(predict=lambda **kwargs: asked.append(kwargs)), 2.5
 
     monkeypatch.setattr(visitor, "started_page", page)
-    monkeypatch.setenv("AVATAR_BACKEND", "torch")
     return asked
 
 

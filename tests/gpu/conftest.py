@@ -55,13 +55,13 @@ def model(device, tmp_path_factory):
 @pytest.fixture(scope="session")
 def on_cpu(model):
     """A pipeline that draws as everything is measured."""
-    return AvatarPipeline.from_pretrained(model, device="cpu", backend="torch")
+    return AvatarPipeline.from_pretrained(model, device="cpu")
 
 
 @pytest.fixture
 def pipeline(device, model):
     """The same on the device."""
-    return AvatarPipeline.from_pretrained(model, device=device, backend="torch")
+    return AvatarPipeline.from_pretrained(model, device=device)
 
 
 @pytest.fixture

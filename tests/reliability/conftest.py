@@ -113,7 +113,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pipeline(model: Path) -> AvatarPipeline:
     """The same in this process."""
-    return AvatarPipeline.from_pretrained(model, backend="torch")
+    return AvatarPipeline.from_pretrained(model)
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +125,12 @@ def large_model(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def site(large_model: Path) -> Iterator[Site]:
     """For tests that leave the server as it was."""
-    environment = {"OMP_NUM_THREADS": "1", "HF_TOKEN": SECRET, "GRADIO_ANALYTICS_ENABLED": "True"}
+    environment = {
+        "OMP_NUM_THREADS": "1",
+        "HF_TOKEN": SECRET,
+        "GRADIO_ANALYTICS_ENABLED": "True",
+        "FORWARDED_ALLOW_IPS": "127.0.0.1",  # every visitor of benchmarks.load has an address
+    }
     with running_app(large_model, environment) as server:
         with httpx.Client(timeout=60) as client:
             yield Site(server, client)

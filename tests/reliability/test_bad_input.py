@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from avatar_model.attributes import ATTRIBUTES, NAMES
+from ui.files.found_recipe import Found
 from ui.link import to_query
+from ui.panels.start_from_picture import seen_html
 from ui.recipe import SETTINGS, Recipe
 
 from .conftest import CASES, last_event
@@ -94,6 +96,37 @@ def test_an_old_or_forged_link_is_always_some_recipe(pipeline, values):
 def test_a_link_brings_its_recipe_back(pipeline, values):
     recipe = Recipe.parse(pipeline, values)
     assert Recipe.parse(pipeline, dict(parse_qsl(to_query(recipe)))) == recipe
+
+
+@fuzz
+@given(
+    data=st.fixed_dictionaries(
+        {},
+        optional={
+            "recipe": good.map(urlencode) | values,
+            "notes": st.lists(values, max_size=3) | values,
+            "seen": st.dictionaries(names, st.lists(scalars, max_size=2), max_size=5) | values,
+        },
+    )
+)
+def test_of_what_a_browser_says_a_picture_shows_there_is_always_a_table(pipeline, data):
+    found = Found.parse(pipeline, data)
+    assert all(map(one_sentence, filter(None, found.notes)))
+    "".join([*found.notes, seen_html(pipeline, found)]).encode()
+    assert Found.parse(pipeline, found.to_json()) == found
+
+
+beginnings = st.sampled_from(
+    [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"RIFF", b"<svg"]
+)
+
+
+@fuzz
+@given(content=st.tuples(beginnings, st.binary(max_size=200)).map(b"".join))
+def test_what_is_no_picture_is_one_sentence(site, content):
+    answer = site.client.post(f"{site.server.address}/read-picture", content=content)
+    assert answer.status_code == 400, (answer.status_code, answer.text)
+    assert one_sentence(answer.json()["error"])
 
 
 def few_steps(values):

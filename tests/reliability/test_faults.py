@@ -219,7 +219,7 @@ from avatar_model import AvatarPipeline
 from ui.inference.batch_runner import generate_batch
 from ui.recipe import Recipe
 
-pipeline = AvatarPipeline.from_pretrained(sys.argv[1], backend="torch")
+pipeline = AvatarPipeline.from_pretrained(sys.argv[1])
 recipes = [Recipe.parse(pipeline, {"seed": seed}) for seed in range(64)]
 generate_batch(pipeline, recipes[:1], 64, lambda *_: None)
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

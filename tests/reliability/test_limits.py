@@ -14,7 +14,8 @@ from ui import generation
 from ui.errors import errors_as_sentences
 from ui.generation import AvatarGenerator
 from ui.inference import scheduler
-from ui.inference.scheduler import BusyError, Scheduler
+from ui.inference.busy import BusyError
+from ui.inference.scheduler import Scheduler
 from ui.recipe import Recipe
 
 SECONDS = 10
@@ -103,17 +104,23 @@ def test_a_newcomer_is_drawn_before_the_rest_of_a_sheet(slow):
     assert any(7 in batch for batch in slow.asked[:3])
 
 
-def test_the_line_is_bounded_for_all_and_for_one_and_says_how_long_it_is(slow):
-    made = Scheduler(slow, max_waiting=4, max_per_client=3)
+def test_the_line_is_bounded_for_all_and_nobody_may_fill_it(slow):
+    made = Scheduler(slow, max_waiting=3)
     made.submit_all([recipe(slow, 0)])
     until(lambda: slow.asked)
-    made.submit_all([recipe(slow, i) for i in (1, 2)], client="a")
-    with pytest.raises(BusyError, match="2 avatars of yours are waiting"):
-        made.submit_all([recipe(slow, i) for i in (3, 4)], client="a")
-    with pytest.raises(BusyError, match=r"3 avatars are waiting, for about \d+ seconds"):
-        made.submit_all([recipe(slow, i) for i in (5, 6)], client="b")
+    kept, _, displaced = made.submit_all([recipe(slow, i) for i in (1, 2, 3)], client="a")
+    with pytest.raises(
+        BusyError, match=r"3 of your avatars and 0 of others are waiting, for about"
+    ):
+        made.submit_all([recipe(slow, 4)], client="a")
+    with pytest.raises(BusyError, match="0 of your avatars and 3 of others are waiting"):
+        made.submit_all([recipe(slow, i) for i in (5, 6, 7)], client="b")
+    made.submit_all([recipe(slow, 5)], client="b")
+    with pytest.raises(BusyError, match="many others are waiting"):
+        displaced.result(SECONDS)
+    assert not kept.done()
     joined = made.submit_all([recipe(slow, 2)], client="c")[0]  # costs nothing
-    assert made.place([joined])[0] == 1
+    assert made.place([joined])[0] == 2
     slow.go.set()
     joined.result(SECONDS)
 
@@ -147,7 +154,7 @@ def test_a_failure_reaches_those_who_wait_and_the_next_is_drawn(slow):
         made.submit_all([recipe(slow, 1)])[0].result(SECONDS)
     slow.error = None
     assert made.submit_all([recipe(slow, 1)])[0].result(SECONDS).image == "image 1"
-    assert made.alive
+    assert made.trouble == ""
 
 
 def test_who_wants_to_be_alone_waits_for_its_turn_and_keeps_others_out(slow, monkeypatch):
@@ -210,3 +217,54 @@ def test_a_preview_gives_way_to_what_was_asked_for(slow, monkeypatch):
     # Later still, it shows what is there; of anything else a single image.
     assert len(generator.preview(recipe(slow, 2, num_images=3), "visitor").avatars) == 3
     assert len(generator.preview(recipe(slow, 9, num_images=3), "visitor").avatars) == 1
+
+
+def test_at_the_end_nothing_is_accepted_and_what_is_being_drawn_is_finished(slow):
+    made = Scheduler(slow)
+    running = made.submit_all([recipe(slow, 1)], client="a")[0]
+    until(lambda: slow.asked)
+    waiting = made.submit_all([recipe(slow, 2)], client="b")[0]
+    made.stop()
+    for refused in (waiting.result, lambda *_: made.submit_all([recipe(slow, 3)])):
+        with pytest.raises(BusyError, match="is being stopped"):
+            refused(SECONDS)
+    with pytest.raises(BusyError, match="is being stopped"), made.alone():
+        pass
+    slow.go.set()
+    assert running.result(SECONDS).image == "image 1"
+
+
+def test_who_waits_to_be_alone_leaves_when_nobody_listens(slow):
+    made = Scheduler(slow)
+    made.submit_all([recipe(slow, 1)])
+    until(lambda: slow.asked)
+    with pytest.raises(BusyError, match="nobody waits"), made.alone(listens=lambda: False):
+        pass
+    assert not len(made._queue)
+    slow.go.set()
+
+
+def test_a_sampler_that_stands_still_says_so(slow, monkeypatch):
+    made = Scheduler(slow)
+    assert made.trouble == ""
+    monkeypatch.setattr(scheduler, "STANDSTILL_SECONDS", 0.05)
+    made.submit_all([recipe(slow, 1)])
+    until(lambda: made.trouble.startswith("nothing has moved for"))
+    slow.go.set()
+    until(lambda: made.trouble == "")
+
+
+def test_what_is_short_does_not_wait_for_what_takes_seconds(slow):
+    made = Scheduler(slow)
+    made._duration.of_stage = [0.02]
+    long = made.submit_all([recipe(slow, 1, num_inference_steps=50)], client="a")[0]
+    until(lambda: slow.asked)
+    also_long = made.submit_all([recipe(slow, 2, num_inference_steps=50)], client="b")[0]
+    short = made.submit_all([recipe(slow, 3)], client="c")[0]
+    until(lambda: len(slow.asked) == 2)  # within the first, which goes on afterwards
+    assert slow.asked == [[1], [3]] and not long.done()
+    slow.go.set()
+    for future in (short, long, also_long):
+        future.result(SECONDS)
+    assert slow.asked == [[1], [3], [2]]
+    assert made._duration.of_stage[0] < 1

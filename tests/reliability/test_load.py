@@ -46,8 +46,6 @@ def test_health_says_what_runs(site, large_model):
         "status": "ok",
         "model": large_model.name,
         "sizes": [64, 256],
-        "backend": "torch",
-        "upscaler_backend": "torch",
         "device": "cpu",
         "waiting": 0,
         "versions": {"gradio": gradio.__version__, "torch": torch.__version__},

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
 from PIL import Image
@@ -31,7 +31,15 @@ if os.environ.get("REQUIRE_BROWSER") != "1":
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}", allow_module_level=True)
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright  # noqa: E402
+from playwright.sync_api import (  # noqa: E402
+    Browser,
+    BrowserContext,
+    JSHandle,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 expect.set_options(timeout=15_000)  # machines that run tests are busy
 
@@ -103,7 +111,10 @@ def shown(page: Page) -> str:
 
 def pixels(page: Page) -> Image.Image:
     """The large picture itself."""
-    return opened(base64.b64decode(shown(page).partition(",")[2]))
+    source = shown(page)
+    if source.startswith("data:"):
+        return opened(base64.b64decode(source.partition(",")[2]))
+    return opened(page.request.get(urljoin(page.url, source)).body())
 
 
 def recipe(page: Page) -> dict[str, str]:
@@ -194,9 +205,9 @@ def toast(page: Page) -> Locator:
     return page.get_by_test_id("toast-body")
 
 
-def drop(page: Page, name: str, content: bytes, target: str = "h1") -> None:
-    """Drop a file on the page, as the browser does when somebody drags it there."""
-    data = page.evaluate_handle(
+def carrying(page: Page, name: str, content: bytes) -> JSHandle:
+    """What a browser hands over of a file that is dropped or pasted."""
+    return page.evaluate_handle(
         """({ name, content }) => {
           const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
           const data = new DataTransfer();
@@ -205,5 +216,10 @@ def drop(page: Page, name: str, content: bytes, target: str = "h1") -> None:
         }""",
         {"name": name, "content": base64.b64encode(content).decode()},
     )
+
+
+def drop(page: Page, name: str, content: bytes, target: str = "h1") -> None:
+    """Drop a file on the page, as the browser does when somebody drags it there."""
+    data = carrying(page, name, content)
     for event in ("dragenter", "dragover", "drop"):
         page.locator(target).dispatch_event(event, {"dataTransfer": data})

@@ -47,7 +47,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pipeline(model: Path) -> AvatarPipeline:
     """The same in this process."""
-    return AvatarPipeline.from_pretrained(model, backend="torch")
+    return AvatarPipeline.from_pretrained(model)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +59,7 @@ def large_model(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def large_pipeline(large_model: Path) -> AvatarPipeline:
     """The same in this process."""
-    return AvatarPipeline.from_pretrained(large_model, backend="torch")
+    return AvatarPipeline.from_pretrained(large_model)
 
 
 @pytest.fixture(scope="session")

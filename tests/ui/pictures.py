@@ -21,3 +21,10 @@ def same(a: Image.Image, b: Image.Image) -> bool:
         return False
     levels = [np.asarray(image.convert("RGBA").convert("RGBa"), dtype=int) for image in (a, b)]
     return bool(abs(levels[0] - levels[1]).max() <= 1)
+
+
+def png(image: Image.Image) -> bytes:
+    """The content of a PNG file."""
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()

@@ -67,7 +67,6 @@ def test_health_tells_both_stages(large_server):
     with urllib.request.urlopen(f"{large_server}/health") as answer:
         health = json.load(answer)
     assert health["sizes"] == [64, 256]
-    assert (health["backend"], health["upscaler_backend"]) == ("torch", "torch")
 
 
 def test_generate_and_sheet(large_server, drawn, tmp_path):
@@ -110,12 +109,12 @@ def test_a_few_thumbnails_are_large_and_many_are_small(large_visit):
         sources[look] = image.get_attribute("src")
         side = image.evaluate("image => image.naturalWidth")
         assert side == (64 if look == "hair" else 256)
-    assert re.match(r"avatar\.png\?.*&size=64$", sources["hair"])
-    assert re.match(r"avatar\.webp\?.*&size=256$", sources["glasses"])
+    assert re.match(r"avatar\.png\?.*&size=64&model=[0-9a-f]{8}$", sources["hair"])
+    assert re.match(r"avatar\.webp\?.*&size=256&model=[0-9a-f]{8}$", sources["glasses"])
     take(page, "glasses", 5)
     assert recipe(page)["glasses"] == "5"
     show(page, "Drawing")
-    assert page.locator("#guidance img[src^='avatar.webp?'][src$='&size=256']").count() == 10
+    assert page.locator("#guidance img[src^='avatar.webp?'][src*='&size=256&model=']").count() == 10
 
 
 def test_several_images(large_visit):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import urllib.request
-from types import SimpleNamespace
 
-from avatar_model import ATTRIBUTES, Vocabulary
+from avatar_model import ATTRIBUTES, AvatarPipeline, Vocabulary
 from avatar_model.attributes import NAMES
 from tests.ui.browsing import (
     choose,
@@ -97,9 +96,7 @@ def test_all_values_of_the_training_data_are_offered_and_no_other(page):
 
 
 def test_all_111_hair_styles_fit_on_a_sheet(pipeline):
-    whole = SimpleNamespace(
-        vocabulary=Vocabulary.numbered(), sizes=(64,), defaults=pipeline.defaults
-    )
+    whole = AvatarPipeline(pipeline.network, Vocabulary.numbered())
     recipe = Recipe.parse(pipeline, dict.fromkeys(NAMES, 0))
     html = look_sheet(whole, "hair", recipe, chosen=57)
     assert html.count("<input") == 112

@@ -42,7 +42,7 @@ class Sampler:
             raise self.errors.pop(0)
         return SimpleNamespace(images=[Image.new("RGBA", (1, 1))] * len(seed), attributes=looks)
 
-    def evaluations(self, size, num_inference_steps, **settings):
+    def evaluations(self, size=64, num_inference_steps=1, **settings):
         """Those of a base without guidance, and of an upscaler of one step."""
         return [num_inference_steps, 1][: 1 + (size != 64)]
 
@@ -180,10 +180,10 @@ def test_a_batch_goes_on_while_anybody_waits(scheduler, sampler):
 
 def test_too_many_are_refused_all_or_none(scheduler, sampler):
     assert scheduler.waiting == 1
-    scheduler.submit_all([wanted(seed) for seed in range(1, 39)])
-    with pytest.raises(BusyError, match="39 avatars are waiting, for about"):
+    scheduler.submit_all([wanted(seed) for seed in range(1, 40)])
+    with pytest.raises(BusyError, match="39 of your avatars and 0 of others are waiting"):
         scheduler.submit_all([wanted(50), wanted(51)])
-    assert scheduler.waiting == 39
+    assert scheduler.waiting == 40
     last = scheduler.submit_all([wanted(50)])[0]
     sampler.may_go_on.set()
     last.result(SECONDS)

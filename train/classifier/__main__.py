@@ -13,7 +13,7 @@ from typing import Annotated
 
 from avatar_model.arguments import MAX_SEED
 from avatar_model.atomic import write_atomically
-from avatar_model.classifier_network import ClassifierNetwork
+from avatar_model.classifier_network import ClassifierConfig
 from avatar_model.crop import DEFAULT_CROP, SOURCE_SIZE
 from avatar_model.device import choose_device
 from avatar_model.field_checks import Range, checked
@@ -49,7 +49,7 @@ def main(
     """
     # A device that is not here, or a size it cannot read, is refused before anything is packed.
     where = choose_device(device)
-    ClassifierNetwork(image_size)
+    ClassifierConfig(image_size)
     dataset = open_dataset(data, image_size, crop=crop)
     out.mkdir(parents=True, exist_ok=True)  # or the work would be done for nothing
     classifier, table = train(dataset, data, epochs, minutes, seed, where)

@@ -12,7 +12,12 @@ from tqdm import tqdm
 
 from avatar_model.attributes import OFFSETS
 from avatar_model.classifier import AvatarClassifier
-from avatar_model.classifier_network import ClassifierNetwork, allowed_values, log_probabilities
+from avatar_model.classifier_network import (
+    ClassifierConfig,
+    ClassifierNetwork,
+    allowed_values,
+    log_probabilities,
+)
 from avatar_model.device import choose_device
 from avatar_model.images import to_model
 from train.classifier.augmentation import augment
@@ -82,7 +87,7 @@ def train_network(
     rows = data.split("train")
     size = min(BATCH_SIZE, len(rows))
     torch.manual_seed(seed)
-    network = ClassifierNetwork(data.images.shape[1])
+    network = ClassifierNetwork(ClassifierConfig(data.images.shape[1]))
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     allowed = allowed_values(data.vocabulary).to(device)
     labels = torch.from_numpy(data.attributes + np.array(OFFSETS))

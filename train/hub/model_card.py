@@ -78,7 +78,6 @@ def write_model_card(
         hair=hair.index(max(hair)),
         defaults=pipeline.defaults,
         upscaler=pipeline.upscaler,
-        graphs=all(stage.graph is not None for stage in stages),
         report=report,
         notes=notes.read_text("utf-8").strip() if notes.is_file() else "",
         metrics=[(_metric_name(name), f"{value:.4g}") for name, value in metrics.items()],

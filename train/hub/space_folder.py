@@ -5,10 +5,9 @@ Nothing here talks to the Hub.
 
 from __future__ import annotations
 
-import platform
+import re
 import shutil
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,10 @@ from train.hub.upload import FILES
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = Path(__file__).with_name("space_card.md")
 
-SENT = ("app.py", "ui", "avatar_model", "assets", "requirements.txt", "LICENSE")
-"""What the page needs to run, and its licence; ``README.md`` is written for the Space."""
+SENT = ("app.py", "ui", "avatar_model", "assets", "LICENSE")
+"""What the page needs to run, and its licence; the rest is written for the Space."""
+
+REQUIREMENTS_FILE = "requirements.txt"
 
 CHECKPOINTS = ("assets/model", "assets/classifier")
 """Folders of which only the files of a published checkpoint go along."""
@@ -48,6 +49,7 @@ def stage(folder: Path, model: str | None, preload: tuple[str, ...]) -> dict[str
         target = folder / source.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
+    (folder / REQUIREMENTS_FILE).write_text(requirements(), "utf-8")
     front = front_matter(model, preload)
     card = SpaceCard.from_template(
         SpaceCardData(**front), template_path=str(TEMPLATE), title=front["title"], model=model
@@ -56,20 +58,34 @@ def stage(folder: Path, model: str | None, preload: tuple[str, ...]) -> dict[str
     return front
 
 
+def requirements() -> str:
+    """What a Space installs: the locked versions, which are what the tests run with.
+
+    Without hashes: the Space's own packages, which pip installs in the same command, have none. The
+    page's lock leaves torch out, so that one is from the tests'.
+
+    Raises:
+        HubError: a lock is missing.
+    """
+    pins = [
+        *re.findall(r"^torch==\S+", _read("requirements-test.lock"), re.MULTILINE),
+        *re.findall(r"^[\w.-]+==\S+", _read("requirements.lock"), re.MULTILINE),
+    ]
+    return "\n".join(pins) + "\n"
+
+
 def front_matter(model: str | None, preload: tuple[str, ...]) -> dict[str, Any]:
     """The Space's settings, which stand at the top of its README.
 
     Those of ours, and what is known only here; their meaning:
-    https://huggingface.co/docs/hub/spaces-config-reference. Gradio and Python are pinned to those
-    that run this, which are what its tests have run with.
+    https://huggingface.co/docs/hub/spaces-config-reference. Gradio and Python are pinned there, to
+    those of the locks.
 
     Raises:
         HubError: the front matter is not what the Hub accepts.
     """
     front = SpaceCard.load(ROOT / CARD_FILE).data.to_dict()
     front |= {
-        "sdk_version": version("gradio"),
-        "python_version": ".".join(platform.python_version_tuple()[:2]),
         "suggested_hardware": "cpu-basic",
         # From the start of app.py to its first answer; on two cores that is about 20 seconds.
         "startup_duration_timeout": "10m",
@@ -89,9 +105,7 @@ def front_matter(model: str | None, preload: tuple[str, ...]) -> dict[str, Any]:
 
 def _files() -> Iterator[Path]:
     for name in SENT:
-        path = ROOT / name
-        if not path.exists():
-            raise HubError(f"there is no {path}, which the Space needs")
+        path = _existing(name)
         yield from filter(_wanted, sorted(path.rglob("*")) if path.is_dir() else [path])
 
 
@@ -104,3 +118,14 @@ def _wanted(path: Path) -> bool:
         if path.is_relative_to(ROOT / checkpoint):
             return path.relative_to(ROOT / checkpoint).as_posix() in FILES
     return True
+
+
+def _read(name: str) -> str:
+    return _existing(name).read_text("utf-8")
+
+
+def _existing(name: str) -> Path:
+    path = ROOT / name
+    if not path.exists():
+        raise HubError(f"there is no {path}, which the Space needs")
+    return path

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from huggingface_hub import HfApi
 
-from avatar_model.checkpoint_files import CONFIG_FILE, UPSCALER_FOLDER, WEIGHTS_FILE
+from avatar_model.checkpoint_files import CONFIG_FILE, UPSCALER_FOLDER, WEIGHTS_FILE, outdated
 from avatar_model.checkpoint_files import FILES as CHECKPOINT_FILES
 from train.hub.errors import HubError
 from train.hub.model_card import CARD_FILE, SAMPLES_FILE
@@ -42,7 +42,6 @@ def upload(
         folder_path=folder,
         commit_message=message,
         allow_patterns=[*FILES],
-        # Or the upscaler of an earlier model would stay.
-        delete_patterns=None if (folder / UPSCALER_FOLDER).is_dir() else f"{UPSCALER_FOLDER}/*",
+        delete_patterns=outdated((folder / UPSCALER_FOLDER).is_dir()),
     )
     return str(commit.commit_url)

@@ -195,7 +195,6 @@ class Checkpoints:
             self.base.vocabulary,
             base.defaults,
             base.training,
-            base.graph,
             upscaler=Stage(state.ema.network, defaults, training),
         )
 

@@ -138,15 +138,11 @@ def _generate(
 
 
 def _load(model: str, device: str | None, local_rank: int) -> AvatarPipeline:
-    """The pipeline, on the device asked for or this process's own GPU.
-
-    PyTorch, not ONNX Runtime, which differs from it by a level here and there: what a set looks
-    like must not depend on what is installed.
-    """
+    """The pipeline, on the device asked for or this process's own GPU."""
     where = choose_device(device)
     if where.type == "cuda" and where.index is None:
         where = torch.device("cuda", local_rank % torch.cuda.device_count())
-    return AvatarPipeline.from_pretrained(model, device=where, backend="torch")
+    return AvatarPipeline.from_pretrained(model, device=where)
 
 
 def _drawn_with(stage: Stage) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 // The result: the address bar follows the picture, links are copied, keys undo and redo and let
-// sliders go, and a picture dropped on the page is taken up.
+// sliders go.
 const shown = () => element.querySelector(".avatars");
 // Of several pictures the link is that of the one that is shown large.
 const link = () => {
@@ -55,13 +55,4 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("keyup", ({ target, key }) => {
   if (target.matches("input[type=range]") && key !== "Tab")
     target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
-});
-// A picture may be dropped anywhere; the panel for it has its own place, which Gradio looks after.
-const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
-document.addEventListener("dragover", (event) => { if (carriesFile(event)) event.preventDefault(); });
-document.addEventListener("drop", async (event) => {
-  if (!carriesFile(event) || event.defaultPrevented || event.target.closest("#upload")) return;
-  event.preventDefault();
-  const { path } = await upload(event.dataTransfer.files[0]);
-  trigger("upload", { path });
 });

@@ -1,8 +1,8 @@
 """Generated avatars as HTML: the picked one large, the others as thumbnails below it.
 
-Plain radio buttons do the picking, in CSS: no round trip, and the arrow keys work. Pictures are
-data URIs, so the server keeps no file; all of them as one file are at an address
-(``ui/routes/pictures.py``).
+Plain radio buttons do the picking, in CSS: no round trip, and the arrow keys work. The picture that
+is shown first is a data URI, so that it is there at once; the others are at addresses, where the
+scheduler still has them (``ui/routes/pictures.py``): 16 in one answer would be a megabyte.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from html import escape
 
 from avatar_model import ATTRIBUTES
 from avatar_model.attributes import GROUPS, NAMES, attribute
-from ui.files.picture_file import FileOptions
+from ui.files.picture_file import SIZES, FileOptions
 from ui.generation import Avatar, Generation
 from ui.html.elements import img
 from ui.link import page_address, picture_address, to_query
@@ -42,7 +42,7 @@ def result_html(generation: Generation, picked: int = 0) -> str:
     archive = f'<a download href="avatars.zip?{query}">{archive}</a>' if several else ""
     parts = "".join(
         (_thumbnail(avatar, i, len(avatars), i == picked) if several else "")
-        + _large(avatar, archive)
+        + _large(avatar, archive, inline=i == picked)
         + _details(avatar, generation.seconds)
         for i, avatar in enumerate(avatars)
     )
@@ -53,7 +53,7 @@ def result_html(generation: Generation, picked: int = 0) -> str:
 
 def _thumbnail(avatar: Avatar, index: int, count: int, picked: bool) -> str:
     checked = " checked" if picked else ""
-    thumbnail = img(avatar.file(FileOptions(size=64)))
+    thumbnail = img(_address(avatar))
     return (
         f'<input type="radio" name="avatar" id="avatar-{index}" value="{index}"{checked}'
         f' aria-label="Avatar {index + 1} of {count}">'
@@ -61,10 +61,16 @@ def _thumbnail(avatar: Avatar, index: int, count: int, picked: bool) -> str:
     )
 
 
-def _large(avatar: Avatar, archive: str) -> str:
+def _address(avatar: Avatar) -> str:
+    width = avatar.image.width
+    return picture_address(avatar.asked, size=min([s for s in SIZES if s >= width] or SIZES[-1:]))
+
+
+def _large(avatar: Avatar, archive: str, inline: bool) -> str:
     address = escape(picture_address(avatar.recipe, size=DOWNLOAD_SIZE, download=1))
     alt = "; ".join(f"{attribute(name).title}: {avatar.labels[name]}" for name in ALT_NAMES)
-    picture = img(avatar.file(FileOptions(size=None)), avatar.image.width, f"Avatar. {alt}")
+    source = avatar.file(FileOptions(size=None)) if inline else _address(avatar)
+    picture = img(source, avatar.image.width, f"Avatar. {alt}", lazy=not inline)
     return (
         f'<figure data-recipe="{escape(to_query(avatar.recipe))}">'
         f'<div class="paper">{picture}</div><figcaption>'

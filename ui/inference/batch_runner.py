@@ -17,8 +17,6 @@ OUT_OF_MEMORY = (
     "not enough memory",  # torch
     "can't allocate memory",
     "could not create a",  # primitive or memory: oneDNN, which torch's convolutions come from
-    "bad allocation",  # ONNX Runtime
-    "Failed to allocate",
 )
 
 logger = logging.getLogger(__name__)

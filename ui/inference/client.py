@@ -7,6 +7,8 @@ function go on. Addresses are compared, never written down.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from gradio.context import LocalContext
@@ -15,12 +17,16 @@ from gradio.context import LocalContext
 def client_of(request: Any) -> str:
     """Where a request of Starlette's or Gradio's comes from; "" if that is not known.
 
-    Behind a proxy, as on a Space, the connection says little: what it forwards for is added. That
-    can be forged, so it serves to share fairly and not to keep anybody out.
+    Of an IPv6 address the half that is a network's: the other half everybody can choose. Behind a
+    proxy it is who the proxy says (``ui/server/forwarded.py``).
     """
     if request is None or not getattr(request, "client", None):
         return ""
-    return f"{request.client.host} {request.headers.get('x-forwarded-for', '')[:200]}"
+    host = str(request.client.host)
+    with suppress(ValueError):
+        if (address := ip_address(host.partition("%")[0])).version == 6:
+            return str(ip_network((address, 64), strict=False))
+    return host
 
 
 def current_client() -> str:
@@ -34,4 +40,4 @@ def current_listener() -> Callable[[], bool]:
     if blocks is None or event_id is None:
         return lambda: True
     event = blocks._queue.event_ids_to_events.get(event_id)
-    return lambda: event is None or event.alive
+    return lambda: event is not None and event.alive

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from avatar_model import AvatarPipeline
 from ui.inference.batch_runner import ImageRequest
@@ -20,8 +22,11 @@ class DurationEstimate:
 
     def seconds(self, request: ImageRequest) -> float:
         """What one image takes."""
-        counts = self._evaluations(request)
-        return sum(each * count for each, count in zip(self.of_stage, counts, strict=False))
+        return self._sum(self._evaluations(request))
+
+    def seconds_of(self, settings: Mapping[str, Any]) -> float:
+        """What one image takes with these settings of ``Cascade.settings``, the others default."""
+        return self._sum(self._counts(**settings))
 
     def learn(self, request: ImageRequest, seconds: float) -> None:
         """From what one image took.
@@ -32,6 +37,9 @@ class DurationEstimate:
         ratio = seconds / self.seconds(request)
         for stage, _ in enumerate(self._evaluations(request)):
             self.of_stage[stage] = max(self.of_stage[stage] * (1 + 0.3 * (ratio - 1)), 1e-6)
+
+    def _sum(self, counts: list[int]) -> float:
+        return sum(each * count for each, count in zip(self.of_stage, counts, strict=False))
 
     def _evaluations(self, request: ImageRequest) -> list[int]:
         return self._counts(size=request.size, **request.recipe.settings)

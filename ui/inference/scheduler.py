@@ -10,78 +10,33 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import contextmanager, suppress
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 from avatar_model import AvatarPipeline
-from avatar_model.errors import AvatarError
 from ui.inference.batch_runner import GeneratedImage, ImageRequest, generate_batch
+from ui.inference.busy import STOPPING, BusyError
 from ui.inference.duration import DurationEstimate
-from ui.inference.fair_queue import FairQueue
+from ui.inference.fair_queue import FairQueue, Place
+from ui.inference.jobs import AloneJob, Job
 from ui.inference.picture_cache import PictureCache
 from ui.inference.zero_gpu import Tools, tools_of
 from ui.recipe import MAX_IMAGES, Recipe
 
-MAX_WAITING = 512
+MAX_WAITING = 2048
 """Avatars. A sheet of all hair styles asks for 111 at once; a browser for six at a time."""
-MAX_PER_CLIENT = 256
-"""Of these, for one address: half the queue, and several people may share it."""
 BATCH_SECONDS = 0.25
 """A batch cannot be interrupted for somebody new, so it is made no longer than this, if it can."""
+POLL_SECONDS = 0.25
+"""How often to look whether anybody still listens."""
 TIME_LIMIT = 60.0
 """Seconds, waiting included. 16 images of 50 guided steps take about 50 on two cores."""
+STANDSTILL_SECONDS = 30.0
+"""After so many on one batch it is said that nothing moves; the longest takes about 4."""
 
 logger = logging.getLogger(__name__)
-
-
-class BusyError(AvatarError):
-    """More avatars wait than are accepted, or they wait too long; says so in a sentence."""
-
-
-@dataclass(eq=False)
-class _Job:
-    """An avatar that is waited for.
-
-    Attributes:
-        futures: of all who have asked for it; it is abandoned when all are cancelled.
-        queued: still in the queue; otherwise it is being generated.
-        context: of who asked first; ZeroGPU charges the visitor that it finds in there.
-    """
-
-    request: ImageRequest
-    client: str
-    urgent: bool
-    futures: list[Future[GeneratedImage]]
-    queued: bool = True
-    since: float = field(default_factory=time.monotonic)
-    context: Context = field(default_factory=copy_context)
-
-    @property
-    def kind(self) -> tuple[Any, ...]:
-        return self.request.kind
-
-    @property
-    def abandoned(self) -> bool:
-        return all(future.cancelled() for future in self.futures)
-
-
-@dataclass(eq=False)
-class _AloneJob:
-    """Somebody who wants the tools alone, from ``turn`` until ``released``."""
-
-    client: str
-    urgent: bool = True
-    turn: threading.Event = field(default_factory=threading.Event)
-    released: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def kind(self) -> int:
-        """Like no other."""
-        return id(self)
 
 
 class Scheduler:
@@ -92,19 +47,15 @@ class Scheduler:
         generated: avatars so far.
     """
 
-    def __init__(
-        self,
-        pipeline: AvatarPipeline,
-        max_waiting: int = MAX_WAITING,
-        max_per_client: int = MAX_PER_CLIENT,
-    ) -> None:
+    def __init__(self, pipeline: AvatarPipeline, max_waiting: int = MAX_WAITING) -> None:
         self.pipeline = pipeline
         self._tools = tools_of(pipeline)
         self.max_waiting = max_waiting
-        self.max_per_client = max_per_client
         self.generated = 0
-        self._queue: FairQueue[_Job | _AloneJob] = FairQueue()
-        self._jobs: dict[ImageRequest, _Job] = {}  # queued or being generated
+        self._stopping = False
+        self._busy_since: float | None = None
+        self._queue: FairQueue[Job | AloneJob] = FairQueue()
+        self._jobs: dict[ImageRequest, Job] = {}  # queued or being generated
         self._cache = PictureCache()
         self._lock = threading.Condition()  # for all of the above
         self._duration = DurationEstimate(pipeline)
@@ -112,9 +63,13 @@ class Scheduler:
         self._worker.start()
 
     @property
-    def alive(self) -> bool:
-        """Whether anything is generated at all."""
-        return self._worker.is_alive()
+    def trouble(self) -> str:
+        """What keeps avatars from being generated, "" if nothing does."""
+        if not self._worker.is_alive():
+            return "the sampler has stopped"
+        busy_since = self._busy_since
+        seconds = 0 if busy_since is None else time.monotonic() - busy_since
+        return f"nothing has moved for {seconds:.0f} s" if seconds > STANDSTILL_SECONDS else ""
 
     @property
     def waiting(self) -> int:
@@ -145,7 +100,8 @@ class Scheduler:
         requests = self._requests(recipes, size)
         with self._lock:
             new = {r for r in requests if r not in self._cache and r not in self._jobs}
-            self._check_room(len(new), client)
+            if new:
+                self._check_room(len(new), client)
             futures = [self._submit(request, urgent, client) for request in requests]
             self._lock.notify()
         return futures
@@ -183,37 +139,73 @@ class Scheduler:
                 del self._jobs[job.request]
 
     @contextmanager
-    def alone(self, client: str = "") -> Iterator[Tools]:
+    def alone(
+        self,
+        images: int = 1,
+        settings: Mapping[str, Any] | None = None,
+        client: str = "",
+        listens: Callable[[], bool] = lambda: True,
+    ) -> Iterator[Tools]:
         """The tools, for what is not a recipe, such as a morph.
 
         No avatar is generated meanwhile, so none must be waited for in it.
 
+        Args:
+            images: how many are generated, at full size.
+            settings: those of ``Cascade.settings`` that are not the model's.
+            listens: tells whether anybody still waits for it.
+
         Raises:
-            BusyError: too many wait, or its turn did not come.
+            BusyError: too many wait, its turn did not come, or nobody waits for it any more.
         """
-        job = _AloneJob(client)
+        job = AloneJob(client, images * self._duration.seconds_of(settings or {}))
+        deadline = time.monotonic() + TIME_LIMIT
         with self._lock:
             self._check_room(1, client)
             self._queue.add(job)
             self._lock.notify()
         try:
-            if not job.turn.wait(TIME_LIMIT):
-                raise too_long()
+            while not job.turn.wait(POLL_SECONDS):
+                if not listens():
+                    raise BusyError("nobody waits for this any more")
+                if time.monotonic() > deadline:
+                    raise too_long()
+            if job.error is not None:
+                raise job.error
             yield self._tools
         finally:
             job.released.set()
+            with self._lock:
+                if job in self._queue:
+                    self._queue.remove(job)
+
+    def stop(self) -> None:
+        """Accept nothing any more; what is not being generated yet ends in a BusyError."""
+        with self._lock:
+            self._stopping = True
+            for job in list(self._queue):
+                self._queue.remove(job)
+                job.fail(BusyError(STOPPING))
+                if isinstance(job, Job):
+                    self._forget([job])
 
     def _requests(self, recipes: Sequence[Recipe], size: int | None) -> list[ImageRequest]:
         return [ImageRequest(recipe, size or self.pipeline.sizes[-1]) for recipe in recipes]
 
     def _check_room(self, new: int, client: str) -> None:
-        if new and (mine := self._queue.count(client)) + new > self.max_per_client:
-            raise BusyError(f"{mine} avatars of yours are waiting; please wait for them first")
-        if new and self.waiting + new > self.max_waiting:
+        if self._stopping:
+            raise BusyError(STOPPING)
+        displaced = self._queue.make_room(client, new, self.max_waiting)
+        if displaced is None:
+            mine = self._queue.count(client)
             raise BusyError(
-                f"{self.waiting} avatars are waiting, for about {self._seconds_left():.0f} "
-                "seconds; please try again then"
+                f"{mine} of your avatars and {len(self._queue) - mine} of others are waiting, for "
+                f"about {self._seconds_left():.0f} seconds; please try again then"
             )
+        for job in displaced:
+            job.fail(BusyError("many others are waiting; please ask for less at once"))
+            if isinstance(job, Job):
+                self._forget([job])
 
     def _submit(self, request: ImageRequest, urgent: bool, client: str) -> Future[GeneratedImage]:
         future: Future[GeneratedImage] = Future()
@@ -226,7 +218,8 @@ class Scheduler:
                 job.urgent, job.client = True, client
                 self._queue.add(job)
         else:
-            job = self._jobs[request] = _Job(request, client, urgent, [future])
+            seconds = self._duration.seconds(request)
+            job = self._jobs[request] = Job(request, client, urgent, seconds, [future])
             self._queue.add(job)
         return future
 
@@ -235,33 +228,75 @@ class Scheduler:
 
     def _work(self) -> None:
         while True:
-            jobs = self._next()
-            if isinstance(jobs, _AloneJob):
-                jobs.turn.set()
-                jobs.released.wait()  # no time, if it was given up meanwhile
-                continue
-            try:
-                self._generate(jobs)
-            except Exception as error:  # nothing may end this thread: the page would hang
-                logger.error("event=failed images=%d error=%s", len(jobs), type(error).__name__)
-                self._fail(jobs, error)
+            self._busy_since = None
+            with self._lock:
+                while not len(self._queue):
+                    self._lock.wait()
+                place = self._queue.first_place()
+                jobs = self._next()
+            self._busy_since = time.monotonic()
+            if isinstance(jobs, AloneJob):
+                self._lend(jobs)
+            else:
+                self._try_to_generate(jobs, place)
 
-    def _next(self) -> _AloneJob | list[_Job]:
+    def _next(self) -> AloneJob | list[Job]:
         """Whose turn it is, with others that wait and differ only in looks and seed."""
-        with self._lock:
-            while not len(self._queue):
-                self._lock.wait()
-            job = self._queue.next()
-            if isinstance(job, _AloneJob):
-                return job
-            most = min(int(BATCH_SECONDS / self._duration.seconds(job.request)), MAX_IMAGES)
-            batch = [job, *cast(list[_Job], self._queue.next_like(job, most - 1))]
-            for member in batch:
-                member.queued = False
-            return batch
+        job = self._queue.next()
+        if isinstance(job, AloneJob):
+            return job
+        most = min(int(BATCH_SECONDS / self._duration.seconds(job.request)), MAX_IMAGES)
+        batch = [job, *cast(list[Job], self._queue.next_like(job, most - 1))]
+        for member in batch:
+            member.queued = False
+        return batch
 
-    def _generate(self, batch: list[_Job]) -> None:
+    def _lend(self, job: AloneJob) -> None:
         started = time.monotonic()
+        job.turn.set()
+        job.released.wait()  # no time, if it was given up meanwhile
+        seconds, waited = time.monotonic() - started, started - job.since
+        logger.info("event=alone seconds=%.3f waited=%.3f", seconds, waited)
+
+    def _try_to_generate(self, batch: list[Job], place: Place | None = None) -> None:
+        try:
+            self._generate(batch, place)
+        except Exception as error:  # nothing may end this thread: the page would hang
+            logger.error("event=failed images=%d error=%s", len(batch), type(error).__name__)
+            self._fail(batch, error)
+
+    def _let_through(self, place: Place) -> float:
+        """Generate what is short and whose turn was before this place; returns seconds.
+
+        So nobody with a thumbnail waits for somebody's 50 guided steps, which take seconds.
+        """
+        started = time.monotonic()
+        while True:
+            with self._lock:
+                first = self._queue.first() if len(self._queue) else None
+                if not isinstance(first, Job) or first.seconds > BATCH_SECONDS:
+                    break
+                if not self._queue.first_place().is_before(place):
+                    break
+                batch = cast(list[Job], self._next())
+            self._try_to_generate(batch)
+            self._busy_since = time.monotonic()
+        return time.monotonic() - started
+
+    def _generate(self, batch: list[Job], place: Place | None) -> None:
+        """Generate a batch.
+
+        Args:
+            place: where it stood in the queue; None if nothing is let through.
+        """
+        started, away = time.monotonic(), 0.0
+
+        def between_steps(*_: Any) -> None:
+            nonlocal away
+            self._stop_if_abandoned(batch)
+            if place is not None:
+                away += self._let_through(place)
+
         request, context = batch[0].request, batch[0].context
         try:
             images = context.run(
@@ -269,12 +304,12 @@ class Scheduler:
                 self._tools.generate,
                 [job.request.recipe for job in batch],
                 request.size,
-                lambda *_: self._stop_if_abandoned(batch),
+                between_steps,
             )
         except CancelledError:
             logger.info("event=abandoned images=%d", len(batch))
             return
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - started - away
         self._finish(batch, images, seconds)
         waited = started - min(job.since for job in batch)
         logger.info(
@@ -283,13 +318,13 @@ class Scheduler:
             *(len(batch), *request.kind, seconds, waited, self.waiting),
         )
 
-    def _stop_if_abandoned(self, batch: list[_Job]) -> None:
+    def _stop_if_abandoned(self, batch: list[Job]) -> None:
         with self._lock:
             if all(job.abandoned for job in batch):
                 self._forget(batch)  # now, or somebody could still join
                 raise CancelledError
 
-    def _finish(self, batch: list[_Job], images: list[GeneratedImage], seconds: float) -> None:
+    def _finish(self, batch: list[Job], images: list[GeneratedImage], seconds: float) -> None:
         with self._lock:
             self._forget(batch)
             self.generated += len(batch)
@@ -300,14 +335,13 @@ class Scheduler:
                     with suppress(InvalidStateError):  # cancelled
                         future.set_result(image)
 
-    def _fail(self, batch: list[_Job], error: Exception) -> None:
+    def _fail(self, batch: list[Job], error: Exception) -> None:
         with self._lock:
             self._forget(batch)
-            for future in (future for job in batch for future in job.futures):
-                with suppress(InvalidStateError):
-                    future.set_exception(error)
+            for job in batch:
+                job.fail(error)
 
-    def _forget(self, batch: list[_Job]) -> None:
+    def _forget(self, batch: list[Job]) -> None:
         for job in batch:
             if self._jobs.get(job.request) is job:
                 del self._jobs[job.request]

@@ -21,6 +21,14 @@ EVALUATION_SECONDS = (0.02, 0.08)
 likely."""
 
 
+def begin() -> None:
+    """Once all that borrows the GPU is known: what ``Blocks.launch`` does there, which we lack."""
+    if os.environ.get("SPACES_ZERO_GPU"):
+        from spaces.zero import startup
+
+        startup()
+
+
 @dataclass(frozen=True)
 class Tools:
     """All that evaluates the network, ready to be called by one thread at a time.

@@ -10,11 +10,14 @@ from PIL import Image
 from avatar_model.film import FilmFrame
 from ui.browser_state import BrowserState
 from ui.files.picture_file import FileOptions, encode
+from ui.generation import in_turn
 from ui.html.elements import html, img
-from ui.inference.client import current_client
+from ui.inference.client import current_client, current_listener
 from ui.inference.scheduler import Scheduler
 
 STEPS = 12
+FILM_SECONDS = 0.05
+"""About what it takes to make files of the frames."""
 
 
 def make_film(scheduler: Scheduler, state: gr.JSON) -> None:
@@ -24,10 +27,11 @@ def make_film(scheduler: Scheduler, state: gr.JSON) -> None:
 
     def show(sent: Any) -> str:
         recipe = BrowserState.parse(sent).picked_recipe(scheduler.pipeline)
-        with scheduler.alone(current_client()) as tools:
-            steps = {"num_inference_steps": max(recipe.num_inference_steps, STEPS)}
-            frames = tools.film(recipe.named_looks, seed=recipe.seed, **recipe.settings | steps)
-        return film_html(frames)
+        settings = recipe.settings
+        settings["num_inference_steps"] = max(recipe.num_inference_steps, STEPS)
+        with scheduler.alone(1, settings, current_client(), current_listener()) as tools:
+            frames = tools.film(recipe.named_looks, seed=recipe.seed, **settings)
+        return in_turn(lambda: film_html(frames), FILM_SECONDS)
 
     button.click(show, state, strip, api_visibility="private")
     state.change(None, None, strip, js='() => ""', api_visibility="private")  # of another avatar

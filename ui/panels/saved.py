@@ -17,9 +17,9 @@ from avatar_model.attributes import NAMES
 from ui.browser_state import BrowserState, locked_looks
 from ui.contact_sheet import MAX_SHEET, generate_contact_sheet
 from ui.files.resize import resize
-from ui.generation import AvatarGenerator, random_seed
+from ui.generation import AvatarGenerator, in_turn, random_seed
 from ui.html.elements import html, img
-from ui.inference.client import current_client
+from ui.inference.client import current_client, current_listener
 from ui.inference.scheduler import Scheduler
 from ui.link import from_query, thumbnail_address, to_query
 from ui.recipe import Recipe
@@ -31,6 +31,8 @@ MORPH_FRAMES = 16
 MAX_MORPHED = 4
 MORPH_SIDE = 256
 """Of a frame, in pixels."""
+MORPH_SECONDS = 0.03
+"""About what it takes to make a frame part of two files."""
 SAVE = f"""(saved) => {{
   const figure = [...document.querySelectorAll("#result figure")].find((f) => f.offsetParent);
   const query = figure.dataset.recipe;
@@ -92,7 +94,8 @@ def make_saved(
         if len(recipes) < 2:
             gr.Warning("Save at least two avatars first.", title="Nothing to morph")
             return ""
-        return morph_html(morph_frames(scheduler, recipes))
+        frames = morph_frames(scheduler, recipes)
+        return in_turn(lambda: morph_html(frames), MORPH_SECONDS * len(frames))
 
     def show_sheet(sent: Any, locked: Any, number: int) -> Any:
         recipe = BrowserState.parse(sent).picked_recipe(pipeline)
@@ -135,7 +138,8 @@ def morph_frames(scheduler: Scheduler, recipes: list[Recipe]) -> list[Image.Imag
     for pair in pairwise(recipes):
         # What "Any" becomes belongs to a recipe's own seed.
         looks = [sampled_looks(scheduler.pipeline, recipe) for recipe in pair]
-        with scheduler.alone(current_client()) as tools:
+        client, listens = current_client(), current_listener()
+        with scheduler.alone(MORPH_FRAMES, guidance, client, listens) as tools:
             part = tools.morph(*looks, num_frames=MORPH_FRAMES, seed=first.seed, **guidance)
         frames += part[1:] if frames else part
     if frames[0].width > MORPH_SIDE:

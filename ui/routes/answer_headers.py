@@ -6,10 +6,7 @@ Around all of Gradio's own layers, because it is those that leave them out.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,14 +28,6 @@ DEPENDS = ("Accept-Encoding",)
 DEPENDS_UNLESS_PUBLIC = ("Origin",)
 DEPENDS_IF_UNKEPT = ("X-Forwarded-Host", "X-Forwarded-Proto", "X-Gradio-Server")
 """Gradio compresses, says to whom it answers, and writes its own address into its pages."""
-
-
-@asynccontextmanager
-async def answer_headers(app: Starlette) -> AsyncIterator[None]:
-    """The application's lifespan, in which every answer is given its headers."""
-    assert app.middleware_stack is not None
-    app.middleware_stack = AnswerHeaders(app.middleware_stack)
-    yield
 
 
 class AnswerHeaders:

@@ -9,7 +9,7 @@ import torch
 
 from avatar_model.attributes import NAMES, OFFSETS, SIZES
 from avatar_model.classifier import AvatarClassifier
-from avatar_model.classifier_network import ClassifierNetwork
+from avatar_model.classifier_network import ClassifierConfig, ClassifierNetwork
 from avatar_model.images import to_model
 from train.classifier import __main__ as command
 from train.classifier import calibration, measuring, training
@@ -107,7 +107,7 @@ def test_calibration_error():
 def test_calibrating_finds_the_temperature(drawn):
     """Confidence that was multiplied by 3 is divided by it again, and no reading changes."""
     torch.manual_seed(0)
-    network = ClassifierNetwork(16, channels=(8, 8, 8), width=16).eval()
+    network = ClassifierNetwork(ClassifierConfig(16, channels=(8, 8, 8), width=16)).eval()
     torch.nn.init.normal_(network.head.weight, std=0.5)
     classifier = AvatarClassifier(network, drawn.vocabulary)
     probabilities = classifier(drawn.images).probabilities

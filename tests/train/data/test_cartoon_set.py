@@ -115,6 +115,7 @@ def test_labels(flat, place):
         ('{"eye_lid": ["open", 1]}', "labels of eye_lid must be a list"),
         ('{"eye_lid": ["open"]}', "eye_lid has 1 labels; it needs 2"),
         ('{"eye_lit": ["open", "half"]}', "did you mean 'eye_lid'"),
+        (r'{"eye_lid": ["open", "half \ud800"]}', "a label must be one line of 1 to 64 characters"),
     ],
 )
 def test_malformed_options(flat, content, message):

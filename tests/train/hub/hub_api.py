@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import yaml
 
 LICENSES = {"apache-2.0", "cc-by-4.0", "mit", "other"}
-LFS_SUFFIXES = (".safetensors", ".png", ".tgz", ".onnx")
+LFS_SUFFIXES = (".safetensors", ".png", ".tgz")
 COLORS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
 SPACE_FIELDS = {
     "title": bool,

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from importlib.metadata import packages_distributions, requires, version
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -26,8 +26,9 @@ from train.hub.errors import HubError
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "spaces/user/page"
-OPTIONAL = {"onnx", "onnxruntime", "onnxscript", "spaces"}
+OPTIONAL = {"spaces"}
 """What the page uses where it is installed."""
+WRITTEN = {"README.md", "requirements.txt"}
 
 
 @pytest.fixture(autouse=True)
@@ -39,10 +40,10 @@ def no_pauses(monkeypatch):
 def checkout(tmp_path, monkeypatch):
     """A small repository with things that are nobody's business."""
     root = tmp_path / "checkout"
-    kept = ["app.py", "requirements.txt", "LICENSE", "ui/page.py", "ui/style.css"]
+    kept = ["app.py", "LICENSE", "ui/page.py", "ui/style.css"]
     kept += ["avatar_model/__init__.py", "assets/model/config.json", "assets/model/README.md"]
     kept += ["assets/model/model.safetensors", "assets/classifier/config.json", "assets/a/b.svg"]
-    kept += ["assets/model/upscaler/config.json", "assets/model/upscaler/unet.onnx"]
+    kept += ["assets/model/upscaler/config.json", "assets/model/upscaler/model.safetensors"]
     left = ["tests/test.py", "train/run.py", "docs/page.png", ".git/config", "ui/.env", "Makefile"]
     left += ["ui/__pycache__/page.pyc", "assets/model/state.pt", "assets/model/notes.md"]
     left += ["assets/model/upscaler/state.pt"]
@@ -50,9 +51,10 @@ def checkout(tmp_path, monkeypatch):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
-    shutil.copy(ROOT / "README.md", root)
+    for name in ("README.md", "requirements.lock", "requirements-test.lock"):
+        shutil.copy(ROOT / name, root)
     monkeypatch.setattr(space_folder, "ROOT", root)
-    return root, {*kept, "README.md"}
+    return root, {*kept, *WRITTEN}
 
 
 def commits(hub):
@@ -69,6 +71,10 @@ def front(hub):
     return yaml.safe_load(tree(hub)["README.md"].decode().split("---\n")[1])
 
 
+def pinned(name):
+    return re.search(rf"^{name}==(\S+) ", (ROOT / "requirements.lock").read_text(), re.MULTILINE)[1]
+
+
 def put_model(hub, files=("config.json", "model.safetensors", "README.md")):
     for name in files:
         hub.state.put("models/user/faces", name, name.encode())
@@ -80,7 +86,7 @@ def test_a_dry_run_shows_everything_and_sends_nothing(hub, checkout, capsys):
     shown = capsys.readouterr().out
     assert not hub.requests and "nothing was sent" in shown
     assert f"{len(names)} files" in shown and all(f"  {name}\n" in shown for name in names)
-    assert f"sdk_version: {version('gradio')}" in shown and "AVATAR_MODEL is not set" in shown
+    assert f"sdk_version: {pinned('gradio')}\n" in shown and "AVATAR_MODEL is not set" in shown
 
 
 def test_a_dry_run_with_a_model_only_asks_about_it(hub, checkout, monkeypatch, capsys):
@@ -105,7 +111,7 @@ def test_a_push_gives_exactly_what_the_page_needs(hub, checkout, capsys):
     root, names = checkout
     push_space.main("user/page", yes=True)
     assert set(tree(hub)) == names
-    assert all(tree(hub)[n] == (root / n).read_bytes() for n in names - {"README.md"})
+    assert all(tree(hub)[n] == (root / n).read_bytes() for n in names - WRITTEN)
     assert len(commits(hub)) == 1 and not hub.state.repos[KEY].private
     assert f"the page: {hub.endpoint}/spaces/user/page" in capsys.readouterr().out
 
@@ -117,8 +123,8 @@ def test_the_front_matter_is_complete(hub, checkout):
     assert hub.state.repos[KEY].variables == {"AVATAR_MODEL": "user/faces"}
     data = front(hub)
     assert data["sdk"] == "gradio" and data["app_file"] == "app.py"
-    assert data["sdk_version"] == version("gradio")
-    assert data["python_version"] == "{}.{}".format(*sys.version_info)  # a string: 3.10 is not 3.1
+    assert data["sdk_version"] == pinned("gradio")
+    assert isinstance(data["python_version"], str)  # 3.10 is not 3.1
     assert data["suggested_hardware"] == "cpu-basic"
     assert data["models"] == ["user/faces"] and data["datasets"] == ["cgarciae/cartoonset"]
     assert data["preload_from_hub"] == ["user/faces config.json,model.safetensors"]
@@ -224,10 +230,18 @@ def allowed(requirements):
     return found
 
 
+def test_a_space_installs_the_locked_versions(hub, checkout):
+    push_space.main("user/page", yes=True)
+    got = [Requirement(line) for line in tree(hub)["requirements.txt"].decode().splitlines()]
+    assert {r.name for r in got} > {"torch", "gradio", "starlette", "numpy", "vtracer"}
+    assert all(re.fullmatch(r"==[\w.]+", str(r.specifier)) for r in got)
+    assert f"gradio=={pinned('gradio')}" in map(str, got)
+
+
 def test_the_requirements_have_all_that_is_imported(tmp_path):
     space_folder.stage(tmp_path, None, ())
-    lines = (tmp_path / "requirements.txt").read_text().splitlines()
-    bring = allowed([line for line in lines if line.strip() and not line.startswith(("#", "-"))])
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    bring = allowed([line for line in lines if not line.startswith("#")])
     distributions = packages_distributions()
     for path in tmp_path.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -242,7 +256,7 @@ def test_the_requirements_have_all_that_is_imported(tmp_path):
 
 def test_the_pushed_folder_starts_and_draws(hub, tmp_path):
     push_space.main("user/page", yes=True)
-    assert {p.split("/")[0] for p in tree(hub)} == {*space_folder.SENT, "README.md"}
+    assert {p.split("/")[0] for p in tree(hub)} == {*space_folder.SENT, *WRITTEN}
     folder = tmp_path / "space"
     for name, content in tree(hub).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

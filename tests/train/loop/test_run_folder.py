@@ -184,8 +184,8 @@ def test_the_folder_of_a_run_loads_as_its_best_checkpoint(config, change, drawn,
 
 
 def test_what_could_not_generate_is_refused_before_the_first_step(config, change, drawn):
-    model = change(config.model, prediction="eps", input_scaling="unit")
     with pytest.raises(ValueError, match="ends in pure noise"):
+        model = change(config.model, prediction="eps", input_scaling="unit")
         Trainer(change(config, model=model), drawn).train()
     assert not (config.run / "log.csv").exists()
 

@@ -48,7 +48,7 @@ def test_a_run_starts_from_a_checkpoint_which_it_does_not_need_to_resume(
     start = shutil.copytree(first, tmp_path / "start")
     tuned = change(config, run=tmp_path / "tuned", init_from=str(start), steps=8)
     trainer = Trainer(tuned, drawn)
-    given = AvatarPipeline.from_pretrained(start, backend="torch").network.state_dict()
+    given = AvatarPipeline.from_pretrained(start).network.state_dict()
     begun = trainer.state.network.state_dict()
     assert all(torch.equal(w, given[name]) for name, w in begun.items())
     stop_after(trainer, 3)

@@ -160,7 +160,7 @@ def test_it_starts_from_the_upscaler_of_a_checkpoint(
     better = open_low_res(load_base(folder, "cpu"), "drawn:64", large)
     tuned = change(config, run=tmp_path / "tuned", base=folder, init_from=str(first))
     trainer = Trainer(tuned, large, low_res=better)
-    given = AvatarPipeline.from_pretrained(first, backend="torch").upscaler.network.state_dict()
+    given = AvatarPipeline.from_pretrained(first).upscaler.network.state_dict()
     begun = trainer.state.network.state_dict()
     assert all(torch.equal(w, given[name]) for name, w in begun.items())
     checkpoint = trainer.train()

@@ -89,7 +89,7 @@ def test_the_trainer_reads_back_what_the_pipeline_draws(model, whole, tmp_path):
     data = open_dataset(str(whole), 64, tmp_path)
     assert data.ids == [f"cs{i}" for i in range(COUNT)]
     assert data.vocabulary.label("glasses", 11) == "none"
-    pipe = AvatarPipeline.from_pretrained(model, backend="torch")
+    pipe = AvatarPipeline.from_pretrained(model)
     out = pipe(num_images=COUNT, seed=0, output_type="np")
     assert data.attributes.tolist() == [[a[name] for name in NAMES] for a in out.attributes]
     # An untrained network draws noise, which no enlarged picture can hold exactly.
@@ -98,7 +98,7 @@ def test_the_trainer_reads_back_what_the_pipeline_draws(model, whole, tmp_path):
 
 
 def test_a_real_avatar_is_read_back_to_within_a_level_almost_everywhere():
-    pipe = AvatarPipeline.from_pretrained(ROOT / "assets" / "model", backend="torch")
+    pipe = AvatarPipeline.from_pretrained(ROOT / "assets" / "model")
     drawn = pipe(num_images=8, seed=0, size=64, output_type="np").images
     read = np.stack([load_avatar(framed(avatar)) for avatar in drawn])
     assert psnr(on_white(read), on_white(drawn)).min() > 46
@@ -147,7 +147,7 @@ class TestTwoStages:
         with Image.open(out / "3" / "cs3.png") as picture:
             assert picture.size == (side, side)
         read = open_dataset(str(out), size or 128, tmp_path / "cache", crop=420)
-        drawn = AvatarPipeline.from_pretrained(two, backend="torch")(
+        drawn = AvatarPipeline.from_pretrained(two)(
             num_images=10, seed=0, size=size, output_type="np"
         )
         assert read.attributes.tolist() == [[a[n] for n in NAMES] for a in drawn.attributes]
