@@ -39,11 +39,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 if os.environ.get("SPACES_ZERO_GPU"):
     import spaces  # noqa: F401  before torch, which it prepares for ZeroGPU
 
-import numpy as np
-import torch
-
 from avatar_model import AvatarPipeline, CheckpointError, UpscalerError
-from avatar_model.attributes import ONE_HOT_SIZE
 from avatar_model.cpu_quota import follow_cpu_quota
 from avatar_model.errors import PYTHON
 
@@ -95,36 +91,14 @@ def load_model(name: str) -> tuple[AvatarPipeline, str, str]:
 def _load(name: str) -> tuple[AvatarPipeline, str]:
     """A pipeline, without its upscaler if that cannot be used, and a notice that says so."""
     try:
-        pipeline = AvatarPipeline.from_pretrained(name, device=DEVICE)
-        _try_out(pipeline)
-        return pipeline, ""
+        return AvatarPipeline.from_pretrained(name, device=DEVICE), ""
     except UpscalerError as error:
         logger.error("event=upscaler_left_out error=%r", str(error))
     pipeline = AvatarPipeline.from_pretrained(name, device=DEVICE, upscaler=False)
-    _try_out(pipeline)
     return pipeline, (
         f"Pictures are drawn at {pipeline.sizes[0]} pixels and enlarged: the part of the model "
         "that draws them larger cannot be had at the moment."
     )
-
-
-def _try_out(pipeline: AvatarPipeline) -> None:
-    """Generate an avatar, which no visitor should be the first to do with a model.
-
-    Raises:
-        CheckpointError: it cannot be done, or it is no picture.
-    """
-    if os.environ.get("SPACES_ZERO_GPU"):
-        return  # there is no GPU yet
-    settings = pipeline.settings(num_inference_steps=1, guidance_scale=1, upscaler_steps=1)
-    open_looks = np.zeros((1, ONE_HOT_SIZE), dtype=np.float32)
-    try:
-        with torch.inference_mode():
-            picture = pipeline.generate_rows(open_looks, [0], settings)
-    except Exception as error:
-        raise CheckpointError(f"the model cannot draw: {type(error).__name__}: {error}") from error
-    if not picture.isfinite().all():
-        raise CheckpointError("what the model draws is no picture: it has infinite values")
 
 
 def main() -> None:

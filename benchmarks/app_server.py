@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ def running_app(
     port: int | None = None,
     *,
     root: Path = ROOT,
-    python: str | Path = sys.executable,
+    python: str | Path | Sequence[str] = sys.executable,
 ) -> Iterator[AppServer]:
     """Start the page around a model and stop it afterwards.
 
@@ -58,12 +58,13 @@ def running_app(
         environment: variables to add, such as ``GRADIO_TEMP_DIR``.
         port: a free one by default.
         root: where ``app.py`` is.
-        python: what runs it.
+        python: what runs it, perhaps with words before.
 
     Raises:
         StartError: it did not start.
     """
     port = port or _free_port()
+    before = [str(python)] if isinstance(python, (str, Path)) else python
     with tempfile.TemporaryDirectory() as folder:
         variables = os.environ | {
             "PYTHONUNBUFFERED": "1",
@@ -75,7 +76,7 @@ def running_app(
         log = Path(folder) / "log"
         with log.open("w", encoding="utf-8") as out:
             process = subprocess.Popen(
-                [python, "app.py"], cwd=root, env=variables, stdout=out, stderr=out
+                [*before, "app.py"], cwd=root, env=variables, stdout=out, stderr=out
             )
         server = AppServer(f"http://127.0.0.1:{port}", process, log)
         try:

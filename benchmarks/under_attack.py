@@ -92,7 +92,7 @@ def event_number(config: dict, trigger: str, name: str = "click") -> int:
 
 
 async def beside_hostile(
-    server: AppServer, count: int, looks: int = LOOKS
+    server: AppServer, count: int, looks: int = LOOKS, settle: float = SETTLE_SECONDS
 ) -> dict[str, list[float]]:
     """What a light visitor waits for a page, for ``/health`` and for an avatar, in seconds."""
     waited: dict[str, list[float]] = {"page": [], "health": [], "avatar": []}
@@ -116,7 +116,7 @@ async def beside_hostile(
 
         over = asyncio.Event()
         attackers = [asyncio.create_task(keep_on(i)) for i in range(count) for _ in range(AT_ONCE)]
-        await asyncio.sleep(SETTLE_SECONDS)
+        await asyncio.sleep(settle)
         light = Client(mine, server.address, 60_000)
         for look in range(looks):
             for kind, path in (

@@ -82,6 +82,11 @@ class Page(gr.Blocks):
         except Exception as error:
             raise gr.Error(UNFIT, print_exception=False) from error
 
+    async def postprocess_data(self, *args: Any, **kwargs: Any) -> Any:
+        """As Gradio's, which writes files of pictures."""
+        with errors_as_sentences():
+            return await super().postprocess_data(*args, **kwargs)
+
     async def call_function(self, *args: Any, **kwargs: Any) -> Any:
         """As Gradio's, which calls every handler and endpoint: their errors become sentences."""
         event_id = kwargs.get("event_id", args[4] if len(args) > 4 else None)

@@ -36,6 +36,7 @@ COMMANDS = {
     "benchmarks.load": ["--visitors", "--seconds", "--burst", "--soak"],
     "benchmarks.memory": ["--model", "--batches", "--kinds"],
     "benchmarks.space_start": [],
+    "benchmarks.under_attack": ["--hostile", "--sessions"],
 }
 
 

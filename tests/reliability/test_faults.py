@@ -179,6 +179,15 @@ def test_without_room_for_files_pictures_are_drawn_all_the_same(model, tmp_path)
         text = client.get(f"/gradio_api/call/generate/{event}").text
         assert text.startswith("event: error")
         assert "The server cannot store files at the moment" in text
+        # A sheet, whose file Gradio writes when the handler is through.
+        config = client.get("/config").json()
+        body = {"data": [{"now": "seed=7"}, [], 4], "session_hash": "somebody"}
+        body["fn_index"] = next(
+            d["id"] for d in config["dependencies"] if d["api_name"] == "show_sheet"
+        )
+        assert client.post("/gradio_api/queue/join", json=body).status_code == 200
+        text = client.get("/gradio_api/queue/data?session_hash=somebody").text
+        assert "The server cannot store files at the moment" in text
         assert client.get("/health").json()["status"] == "ok"
         assert "Traceback" not in server.log()
 

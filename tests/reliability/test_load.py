@@ -48,6 +48,8 @@ def test_health_says_what_runs(site, large_model):
         "sizes": [64, 256],
         "device": "cpu",
         "waiting": 0,
+        "files_waiting": 0,
+        "stands_in": False,
         "versions": {"gradio": gradio.__version__, "torch": torch.__version__},
     }
 

@@ -43,14 +43,33 @@ def test_the_model_cannot_be_had(tmp_path, model):
         try:
             _wait_for(address, process)
             with urllib.request.urlopen(f"{address}/health") as answer:
-                assert json.load(answer)["model"] == "assets/model"
+                health = json.load(answer)
+                assert (health["model"], health["stands_in"]) == ("assets/model", True)
             with urllib.request.urlopen(f"{address}/config") as answer:
                 assert f"The model {called} cannot be had" in answer.read().decode()
             with urllib.request.urlopen(f"{address}/avatar.png?seed=7&size=64") as answer:
                 assert answer.read(4) == b"\x89PNG"
+                # Under this address the real model's picture will be.
+                assert answer.headers["Cache-Control"] == "no-store"
         finally:
             process.terminate()
             process.wait(20)
     said = log.read_text()
     assert "event=model_replaced" in said and model in said
     assert "Traceback" not in said and SECRET not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("user/name", "user/name"),
+        ("/srv/models/mine", "mine"),
+        ("https://user:token@hub.example/user/name", "that was asked for"),
+        ("user:token@host/name", "that was asked for"),
+        ("<b>/x", "that was asked for"),
+    ],
+)
+def test_visitors_are_told_a_name_and_no_secret(name, called):
+    import app
+
+    assert app.public_name(name) == called

@@ -2,6 +2,7 @@ import io
 import json
 import re
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -243,3 +244,13 @@ def test_a_decompression_bomb_is_none():
 def test_json_is_stored_as_it_is(avatar):
     with Image.open(io.BytesIO(encode(avatar, FileOptions(size=64), RECIPE))) as picture:
         assert json.loads(picture.info[RECIPE_KEY]) == RECIPE
+
+
+@pytest.mark.parametrize("side", [64, 256])
+def test_what_has_no_areas_is_traced_coarsely_and_not_for_seconds(side):
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 4), dtype=np.uint8)
+    noise[..., 3] = 255
+    start = time.process_time()
+    content = encode(Image.fromarray(noise), FileOptions(format="svg"))
+    assert time.process_time() - start < 3
+    assert content.count(b"<path") < 5000 and len(content) < 400_000

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from ui.routes.served_files import serve
+from ui.routes import served_files
+from ui.routes.served_files import private_folder, serve, sweep
 
 CONTENT = b"avatar" * 100_000
 
@@ -44,3 +47,59 @@ def test_a_full_disk_leaves_nothing_behind(folder, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         serve(CONTENT, "avatar.png")
     assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def made(folder, name, size=10, age=0):
+    """A file of an age in seconds, in a folder of its own, which is as old."""
+    path = folder / name / "avatar.png"
+    path.parent.mkdir()
+    path.write_bytes(bytes(size))
+    for old in (path, path.parent):
+        os.utime(old, (time.time() - age,) * 2)
+    return path
+
+
+def test_what_is_old_goes_and_of_the_rest_the_oldest_down_to_a_sum(folder):
+    old = made(folder, "old", age=5000)
+    older, newer, newest = (made(folder, n, 400, a) for n, a in (("a", 300), ("b", 200), ("c", 0)))
+    sweep(folder, keep_seconds=3600, max_bytes=900)
+    assert [path.exists() for path in (old, older, newer, newest)] == [False, False, True, True]
+    assert not old.parent.exists() or not any(old.parent.iterdir())
+    sweep(folder / "nowhere")
+
+
+def test_files_that_come_and_go_meanwhile_do_not_end_the_sweeping(folder):
+    def write(number):
+        serve(b"%d" % number * 1000, "avatar.png")
+        for path in list(folder.rglob("avatar.png"))[:3]:
+            path.unlink(missing_ok=True)
+
+    with ThreadPoolExecutor(4) as threads:
+        writing = [threads.submit(write, number) for number in range(300)]
+        while not all(future.done() for future in writing):
+            sweep(folder, keep_seconds=0, max_bytes=0)
+        for future in writing:
+            future.result()
+
+
+def test_what_was_there_before_the_start_is_swept_and_a_flood_at_once(folder, monkeypatch):
+    monkeypatch.setattr(served_files, "SWEEP_BYTES", 10**5)
+    before = made(folder, "before", age=10_000)
+    served_files.keep_sweeping(max_bytes=10**6)
+    deadline = time.monotonic() + 10
+    while before.exists():
+        assert time.monotonic() < deadline
+    for number in range(60):
+        serve(number.to_bytes(2, "big") * 50_000, "avatar.png")
+    while sum(path.stat().st_size for path in folder.rglob("*.png")) > 1.2 * 10**6:
+        assert time.monotonic() < deadline
+
+
+def test_the_folder_is_ours_alone(folder, monkeypatch):
+    chosen = Path(private_folder())
+    assert chosen.parent == folder and chosen.stat().st_mode & 0o077 == 0
+    monkeypatch.setattr(os, "getuid", lambda: 12345)  # somebody else has made it before
+    (folder / "avatar-maker-12345").mkdir()
+    other = Path(private_folder())
+    assert other.name != "avatar-maker-12345" and other.is_dir()
+    other.rmdir()

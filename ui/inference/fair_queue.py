@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator
 from itertools import accumulate, chain
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-URGENT_SHARE = 3
+URGENT_SHARE = 10
 """As much time for what is urgent as for what is not: thumbnails wait for pictures, but not for
 ever."""
 

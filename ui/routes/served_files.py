@@ -87,14 +87,14 @@ def sweep(folder: Path, keep_seconds: float = KEEP_SECONDS, max_bytes: int = MAX
                 Path(parent).rmdir()
 
 
-def keep_sweeping() -> None:
+def keep_sweeping(max_bytes: int = MAX_BYTES) -> None:
     """Sweep now, and from now on as long as the process lives."""
 
     def work() -> None:
         global _written
         while True:
             try:
-                sweep(_folder())
+                sweep(_folder(), max_bytes=max_bytes)
             except Exception:  # nothing may end this thread: the disk would fill
                 logger.exception("event=no_sweep")
             _written = 0

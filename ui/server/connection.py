@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 MAX_CONNECTIONS = 1000
 SPARE_DESCRIPTORS = 60
@@ -27,6 +31,8 @@ MAX_UNREAD = 64 * 2**20
 
 def max_connections() -> int:
     """As many as the process has descriptors for, of which it first gets as many as it may."""
+    if resource is None:
+        return MAX_CONNECTIONS // 2
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = MAX_CONNECTIONS + SPARE_DESCRIPTORS
     if soft < enough:

@@ -56,6 +56,7 @@ KEPT = {
             "cancel",
             "reset",
             "file={path_or_url:path}",
+            "mcp",
             "mcp/{path:path}",
         )
     ),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -16,6 +18,8 @@ from ui.inference.listeners import Listeners
 
 MAX_BODY = 2**18
 """Bytes; what the page sends has at most 0.2 million."""
+PASSED_OVER = 8 * 2**20
+"""Bytes of a body too large that are read, only so that its sender hears of it."""
 HAS_LIMITS_OF_ITS_OWN = "/read-picture"
 JOINS = re.compile(r"/gradio_api/(queue/join|call/(v2/)?[^/]+)/?")
 LISTENS = re.compile(r"/gradio_api/(queue/data|call/(?:v2/)?[^/]+/([^/]+))/?")
@@ -62,9 +66,8 @@ class RequestLimits:
             too_large = len(content) > MAX_BODY
             more = message.get("more_body", False) and not too_large
         if too_large:
-            # Whatever is still to come is not waited for.
             refused = JSONResponse({"error": TOO_LARGE}, 413, {"Connection": "close"})
-            await refused(scope, receive, send)
+            await refused(scope, receive, _after(lambda: _passed_over(receive), send))
         elif JOINS.fullmatch(scope["path"]) and not self.listeners.make_room(
             client_of(request), len(content), _session_hash(content)
         ):
@@ -73,6 +76,29 @@ class RequestLimits:
         else:
             scope["body_size"] = len(content)
             await self.app(scope, _once(bytes(content), receive), send)
+
+
+def _after(wait: Callable[[], Awaitable[None]], send: Send) -> Send:
+    """Sends an answer, but its end only after something else."""
+
+    async def send_and_wait(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        await wait()
+        await send({"type": "http.response.body", "body": b""})
+
+    return send_and_wait
+
+
+async def _passed_over(receive: Receive) -> None:
+    """What still comes, for a while: who is hung up on while sending does not see the answer."""
+    passed, message = 0, {"more_body": True}
+    with suppress(asyncio.TimeoutError):
+        while message.get("more_body") and passed < PASSED_OVER:
+            message = await asyncio.wait_for(receive(), 1)
+            passed += len(message.get("body", b""))
 
 
 def _once(content: bytes, receive: Receive) -> Receive:
