@@ -94,11 +94,12 @@ def _after(wait: Callable[[], Awaitable[None]], send: Send) -> Send:
 
 async def _passed_over(receive: Receive) -> None:
     """What still comes, for a while: who is hung up on while sending does not see the answer."""
-    passed, message = 0, {"more_body": True}
+    passed, more = 0, True
     with suppress(asyncio.TimeoutError):
-        while message.get("more_body") and passed < PASSED_OVER:
-            message = await asyncio.wait_for(receive(), 1)
+        while more and passed < PASSED_OVER:
+            message = await asyncio.wait_for(asyncio.ensure_future(receive()), 1)
             passed += len(message.get("body", b""))
+            more = message.get("more_body", False)
 
 
 def _once(content: bytes, receive: Receive) -> Receive:
