@@ -234,6 +234,17 @@ def test_at_the_end_nothing_is_accepted_and_what_is_being_drawn_is_finished(slow
     assert running.result(SECONDS).image == "image 1"
 
 
+def test_what_takes_too_long_at_the_end_is_given_up(slow):
+    made = Scheduler(slow)
+    running = made.submit_all([recipe(slow, 1)])[0]
+    until(lambda: slow.asked)
+    made.stop()
+    made.give_up()
+    with pytest.raises(BusyError, match="is being stopped"):
+        running.result(0)
+    slow.go.set()
+
+
 def test_who_waits_to_be_alone_leaves_when_nobody_listens(slow):
     made = Scheduler(slow)
     made.submit_all([recipe(slow, 1)])

@@ -27,7 +27,7 @@ from tests.ui.browsing import (
 )
 from tests.ui.pictures import opened, same
 from tests.ui.test_pictures import get
-from ui.files.picture_file import read_recipe
+from ui.files.picture_file import FileOptions, read_recipe
 from ui.files.resize import resize
 
 LINK = "hair=12&glasses=3&seed=7"
@@ -53,7 +53,8 @@ def test_addresses_have_the_small_picture_or_the_large_one(large_server, drawn):
     crisp = np.asarray(at(256, style="crisp"))
     assert (crisp == np.asarray(at(64)).repeat(4, 0).repeat(4, 1)).all()
     svg = get(large_server, "svg", **LOOKS, seed=7, size=64)[2]
-    assert b'width="64"' in svg and b'viewBox="0 0 512 512"' in svg and b"<path" in svg
+    assert b'width="64"' in svg and b"<path" in svg
+    assert FileOptions(format="svg", size=64).source_size((64, 256)) == 256
 
 
 def test_the_size_is_no_part_of_the_recipe(large_server):

@@ -189,6 +189,12 @@ class Scheduler:
                 if isinstance(job, Job):
                     self._forget([job])
 
+    def give_up(self) -> None:
+        """What is being generated ends in a BusyError as well, for those who wait for it."""
+        with self._lock:
+            for job in self._jobs.values():
+                job.fail(BusyError(STOPPING))
+
     def _requests(self, recipes: Sequence[Recipe], size: int | None) -> list[ImageRequest]:
         return [ImageRequest(recipe, size or self.pipeline.sizes[-1]) for recipe in recipes]
 

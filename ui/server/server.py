@@ -106,7 +106,8 @@ class _Server(uvicorn.Server):
             server.close()
         self._site.refuse()
         await _until(lambda: not self._site.is_drawing, STOP_SECONDS)
-        await asyncio.sleep(0.2)  # for those who waited, to write their answers
+        self._site.give_up()
+        await asyncio.sleep(0.3)  # for those who waited, to write their answers
         self._site.end_streams()
         for connection in list(self.server_state.connections):
             connection.shutdown()

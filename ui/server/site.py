@@ -72,6 +72,10 @@ class Site:
         """From now on what is asked for ends in a sentence, and so does what waits."""
         self._scheduler.stop()
 
+    def give_up(self) -> None:
+        """What is still being drawn ends in a sentence as well."""
+        self._scheduler.give_up()
+
     def end_streams(self) -> None:
         """End the answers that would never end."""
         self._page._queue.close()
