@@ -149,10 +149,13 @@ def test_who_does_not_read_is_hung_up_on(port):
     assert closed_within(made, 3)
 
 
-def test_who_reads_slowly_gets_everything(port):
-    made = sent(port, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", buffer=400_000)
-    received = 0
-    while part := made.recv(400_000):
+def test_who_reads_slowly_gets_everything(patient_port, monkeypatch):
+    """Also what the application handed over long before."""
+    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "READ_SECONDS", 1.5)
+    ask = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    made, received = sent(patient_port, ask, buffer=100_000), 0
+    while part := made.recv(200_000):
         received += len(part)
         time.sleep(0.05)
     assert received > len(ANSWER)

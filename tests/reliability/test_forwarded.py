@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -23,7 +24,8 @@ def seen(proxies, peer, **headers):
         "client": (peer, 1),
         "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()],
     }
-    asyncio.run(Forwarded(app, Proxies(proxies))(scope, None, None))
+    with ThreadPoolExecutor(1) as thread:  # as Playwright's tests leave a loop in this one
+        thread.submit(asyncio.run, Forwarded(app, Proxies(proxies))(scope, None, None)).result()
     return found[0]["client"][0], {n.decode() for n, _ in found[0]["headers"]}
 
 

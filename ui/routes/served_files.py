@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gradio.utils import get_upload_folder
 
-from avatar_model.atomic import moved_into_place
+from avatar_model.atomic import TEMPORARY, moved_into_place
 
 KEEP_SECONDS = 3600
 MAX_BYTES = 256 * 2**20
@@ -68,13 +68,17 @@ def sweep(folder: Path, keep_seconds: float = KEEP_SECONDS, max_bytes: int = MAX
 
     Whatever has gone meanwhile, or cannot be deleted, is passed over.
     """
-    files = []
+    files, now = [], time.time()
     for parent, _, names in os.walk(folder):
         for path in (Path(parent) / name for name in names):
             with suppress(OSError):
                 stat = path.lstat()
-                files.append((stat.st_mtime, stat.st_size, path))
-    total, now = 0, time.time()
+                being_written = (
+                    path.name.startswith(TEMPORARY) and now - stat.st_mtime < SWEEP_SECONDS
+                )
+                if not being_written:
+                    files.append((stat.st_mtime, stat.st_size, path))
+    total = 0
     for changed, size, path in sorted(files, reverse=True):  # the newest first
         total += size
         if total > max_bytes or now - changed > keep_seconds:

@@ -86,9 +86,10 @@ class Connection(H11Protocol):
 
     @property
     def keeps_waiting(self) -> bool:
-        """Whether the next request has not wholly arrived."""
-        done = self.cycle is None or self.cycle.response_complete
-        return done or (self.cycle.more_body and not self.flow.read_paused)
+        """Whether the next request has not wholly arrived, though its turn has come."""
+        if self.cycle is None or self.cycle.response_complete:
+            return not self.unread
+        return bool(self.cycle.more_body and not self.flow.read_paused)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Find room, or hang up."""
@@ -114,6 +115,8 @@ class Connection(H11Protocol):
         patience = REQUEST_SECONDS
         if self.cycle is not None and not self.cycle.response_complete:
             patience += self._received / BODY_BYTES_PER_SECOND
+        elif self.unread:  # the last answer is still on its way
+            self._since = now
         since, read_then = self._read
         read = cast(_CountingTransport, self.transport).written - self.unread
         if self.keeps_waiting and now - self._since > patience:
