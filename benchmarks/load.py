@@ -51,7 +51,7 @@ async def run_visitors(server: AppServer, count: int, seconds: float) -> Record:
             await asyncio.sleep(pause)
             await (visitor.thumbnails() if luck.random() < SHEETS else visitor.generate())
 
-    async with _client() as client:
+    async with patient_client() as client:
         await asyncio.gather(*map(stay, range(count)))
     return record
 
@@ -59,7 +59,7 @@ async def run_visitors(server: AppServer, count: int, seconds: float) -> Record:
 async def run_burst(server: AppServer, count: int) -> Record:
     """``count`` visitors, each of whom asks for one avatar, at the same moment."""
     record = Record()
-    async with _client() as client:
+    async with patient_client() as client:
         everybody = [Visitor(client, server.address, i, record) for i in range(count)]
         await asyncio.gather(*(visitor.generate() for visitor in everybody))
     return record
@@ -85,7 +85,7 @@ async def run_soak(server: AppServer, count: int, warm_up: int = WARM_UP) -> Rec
                 record.memory.append(resident(server))
                 del marks[0]
 
-    async with _client() as client:
+    async with patient_client() as client:
         await asyncio.gather(*(work() for _ in range(SOAK_WORKERS)))
     return record
 
@@ -111,7 +111,8 @@ def report(record: Record, seconds: float) -> str:
     return "\n\n".join(lines)
 
 
-def _client() -> httpx.AsyncClient:
+def patient_client() -> httpx.AsyncClient:
+    """For many who wait long; it keeps no connection that the server is about to close."""
     # Uvicorn hangs up after 5 s without a request: by then nothing may be on its way to it.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2)
     return httpx.AsyncClient(limits=limits, timeout=TIMEOUT_SECONDS)

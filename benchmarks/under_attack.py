@@ -22,7 +22,7 @@ import numpy as np
 from train.command import command
 
 from .app_server import AppServer, running_app
-from .load import resident
+from .load import patient_client, resident
 from .measure import DEFAULT_MODEL, Model, machine, table
 
 ENVIRONMENT = {"FORWARDED_ALLOW_IPS": "127.0.0.1"}
@@ -97,9 +97,8 @@ async def beside_hostile(
     """What a light visitor waits for a page, for ``/health`` and for an avatar, in seconds."""
     waited: dict[str, list[float]] = {"page": [], "health": [], "avatar": []}
     said: Counter[int] = Counter()
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2)
     async with (
-        httpx.AsyncClient(limits=limits, timeout=90) as theirs,
+        patient_client() as theirs,
         httpx.AsyncClient(timeout=90) as mine,
     ):
         config = (await mine.get(f"{server.address}/config")).json()
@@ -140,8 +139,7 @@ async def beside_hostile(
 async def fill_sessions(server: AppServer, count: int) -> list[float]:
     """Memory in MiB before, and after each tenth of sessions that have 16 pictures drawn."""
     marks = [resident(server)]
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2)
-    async with httpx.AsyncClient(limits=limits, timeout=90) as theirs:
+    async with patient_client() as theirs:
         config = (await theirs.get(f"{server.address}/config")).json()
         loads = [d for d in config["dependencies"] if any(t[1] == "load" for t in d["targets"])]
         opening = max(loads, key=lambda d: len(d["inputs"]))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
 
 from ui.inference.client import client_of
 from ui.server.forwarded import Forwarded, Proxies
+
+from .conftest import run
 
 
 def seen(proxies, peer, **headers):
@@ -24,8 +24,7 @@ def seen(proxies, peer, **headers):
         "client": (peer, 1),
         "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()],
     }
-    with ThreadPoolExecutor(1) as thread:  # as Playwright's tests leave a loop in this one
-        thread.submit(asyncio.run, Forwarded(app, Proxies(proxies))(scope, None, None)).result()
+    run(Forwarded(app, Proxies(proxies))(scope, None, None))
     return found[0]["client"][0], {n.decode() for n, _ in found[0]["headers"]}
 
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import gradio
 import torch
 
 from benchmarks import load
 
-
-def run(work):
-    """The result of a coroutine; in a thread, as Playwright's tests leave a loop in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+from .conftest import run
 
 
 def test_visitors_and_a_burst_without_an_error(site):

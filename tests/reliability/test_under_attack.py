@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -12,7 +11,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -21,6 +19,8 @@ import pytest
 
 from benchmarks import under_attack
 from benchmarks.app_server import running_app
+
+from .conftest import run
 
 SECONDS = 20
 FEW = 120
@@ -34,12 +34,6 @@ for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
 os.execv(sys.argv[1], sys.argv[1:])
 """
 """Who runs these tests may have told them to ignore some, as nohup does."""
-
-
-def run(work):
-    """The result of a coroutine; in a thread, as Playwright's tests leave a loop in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
 
 
 def quick(site):

@@ -185,14 +185,13 @@ class FairQueue(Generic[W]):
                 firsts[group] = jobs[0]
         return min(firsts.values(), key=self._end_of_group)
 
-    def first_place(self) -> Place:
-        """Where it stands."""
-        first = self.first()
-        return Place(self._wants_much(first.client), self._end_of_group(first), self._end(first))
+    def place(self, job: W) -> Place:
+        """Where the first of a line stands."""
+        return Place(self._wants_much(job.client), self._end_of_group(job), self._end(job))
 
     def next(self) -> W:
         """Take out whose turn it is. Raises IndexError when nobody waits."""
-        return self._take(self.first())
+        return self.take(self.first())
 
     def next_like(self, first: W, most: int) -> list[W]:
         """Take out up to ``most`` others of the kind and urgency of ``first``, in turns."""
@@ -203,7 +202,7 @@ class FairQueue(Generic[W]):
                 next((job for job in self._lines[line] if job.kind == first.kind), None)
                 for line in lines[: most - len(taken)]
             )
-            found = [self._take(job) for job in alike if job is not None]
+            found = [self.take(job) for job in alike if job is not None]
             if not found:
                 break
             taken += found
@@ -233,8 +232,8 @@ class FairQueue(Generic[W]):
             elif group in self._groups:
                 self._groups.leave(group)
 
-    def _take(self, job: W) -> W:
-        """Take one out; its line goes behind those that have had as much."""
+    def take(self, job: W) -> W:
+        """Take one out to be done; its line goes behind those that have had as much."""
         line, group = (job.client, job.urgent), self._wants_much(job.client)
         self._shares.charge(line, _cost(job))
         self._groups.charge(group, _cost_of_group(job, group))

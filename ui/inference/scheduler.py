@@ -183,11 +183,10 @@ class Scheduler:
         """Accept nothing any more; what is not being generated yet ends in a BusyError."""
         with self._lock:
             self._stopping = True
-            for job in list(self._queue):
+            waiting = list(self._queue)
+            for job in waiting:
                 self._queue.remove(job)
-                job.fail(BusyError(STOPPING))
-                if isinstance(job, Job):
-                    self._forget([job])
+            self._turn_away(waiting, STOPPING)
 
     def give_up(self) -> None:
         """What is being generated ends in a BusyError as well, for those who wait for it."""
@@ -208,10 +207,13 @@ class Scheduler:
                 f"{mine} of your avatars and {len(self._queue) - mine} of others are waiting, for "
                 f"about {self._seconds_left():.0f} seconds; please try again then"
             )
-        for job in displaced:
-            job.fail(BusyError("many others are waiting; please ask for less at once"))
-            if isinstance(job, Job):
-                self._forget([job])
+        self._turn_away(displaced, "many others are waiting; please ask for less at once")
+
+    def _turn_away(self, jobs: Sequence[Job | AloneJob], sentence: str) -> None:
+        """Tell those who wait for what has been taken out of the queue undone."""
+        for job in jobs:
+            job.fail(BusyError(sentence))
+        self._forget([job for job in jobs if isinstance(job, Job)])
 
     def _submit(self, request: ImageRequest, urgent: bool, client: str) -> Future[GeneratedImage]:
         future: Future[GeneratedImage] = Future()
@@ -238,21 +240,22 @@ class Scheduler:
             with self._lock:
                 while not len(self._queue):
                     self._lock.wait()
-                place = self._queue.first_place()
-                jobs = self._next()
+                first = self._queue.first()
+                place = self._queue.place(first)
+                jobs = self._take(first)
             self._busy_since = time.monotonic()
             if isinstance(jobs, AloneJob):
                 self._lend(jobs)
             else:
                 self._try_to_generate(jobs, place)
 
-    def _next(self) -> AloneJob | list[Job]:
-        """Whose turn it is, with others that wait and differ only in looks and seed."""
-        job = self._queue.next()
-        if isinstance(job, AloneJob):
-            return job
-        most = min(int(BATCH_SECONDS / self._duration.seconds(job.request)), MAX_IMAGES)
-        batch = [job, *cast(list[Job], self._queue.next_like(job, most - 1))]
+    def _take(self, first: Job | AloneJob) -> AloneJob | list[Job]:
+        """Take it out, with others that wait and differ only in looks and seed."""
+        self._queue.take(first)
+        if isinstance(first, AloneJob):
+            return first
+        most = min(int(BATCH_SECONDS / self._duration.seconds(first.request)), MAX_IMAGES)
+        batch = [first, *cast(list[Job], self._queue.next_like(first, most - 1))]
         for member in batch:
             member.queued = False
         return batch
@@ -282,9 +285,9 @@ class Scheduler:
                 first = self._queue.first() if len(self._queue) else None
                 if not isinstance(first, Job) or first.seconds > BATCH_SECONDS:
                     break
-                if not self._queue.first_place().is_before(place):
+                if not self._queue.place(first).is_before(place):
                     break
-                batch = cast(list[Job], self._next())
+                batch = cast(list[Job], self._take(first))
             self._try_to_generate(batch)
             self._busy_since = time.monotonic()
         return time.monotonic() - started
