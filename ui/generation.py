@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from concurrent.futures import TimeoutError as TooLate  # until Python 3.10 another than the usual
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -201,7 +202,8 @@ def in_turn(do: Callable[[], T], seconds: float) -> T:
     Raises:
         BusyError: too much waits, or for too long.
     """
-    done = workers.submit(do, client=current_client(), seconds=seconds)
+    speaking = copy_context()  # the visitor's language
+    done = workers.submit(lambda: speaking.run(do), client=current_client(), seconds=seconds)
     try:
         return done.result(TIME_LIMIT)
     except TooLate:

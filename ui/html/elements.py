@@ -18,15 +18,24 @@ def html(
     """HTML without Gradio's own looks.
 
     Args:
+        value: a function of no arguments is called for every visitor who opens the page, in their
+            language.
         script: file in ``ui/`` that gives life to it.
         shows: the property whose HTML is shown, if ``value`` is something else.
     """
     options: dict[str, Any] = {} if shows == "value" else {shows: ""}
     if script:
         options["js_on_load"] = (UI / script).read_text(encoding="utf-8")
-    return gr.HTML(
-        value, elem_id=elem_id, apply_default_css=False, html_template=f"${{{shows}}}", **options
+    component = gr.HTML(
+        value() if callable(value) else value,
+        elem_id=elem_id,
+        apply_default_css=False,
+        html_template=f"${{{shows}}}",
+        **options,
     )
+    if callable(value):
+        component.written_by = value
+    return component
 
 
 def img(source: str | bytes, side: int = 64, alt: str = "", *, lazy: bool = False) -> str:

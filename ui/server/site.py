@@ -17,7 +17,7 @@ from ui.routes.served_files import keep_sweeping, private_folder
 from ui.server.gradio_app import make_app
 from ui.theme import theme
 
-STYLE = Path(__file__).parents[1] / "style.css"
+STYLES = sorted((Path(__file__).parents[1] / "styles").glob("*.css"))
 
 
 class Site:
@@ -52,7 +52,7 @@ class Site:
             self._page,
             [*make_routes(self._scheduler, model, bool(notice)), make_route(pipeline)],
             theme=theme,
-            css_paths=STYLE,
+            css_paths=STYLES,
             footer_links=["api"],
             run_history=False,
             ssr_mode=False,

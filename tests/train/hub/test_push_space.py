@@ -40,7 +40,7 @@ def no_pauses(monkeypatch):
 def checkout(tmp_path, monkeypatch):
     """A small repository with things that are nobody's business."""
     root = tmp_path / "checkout"
-    kept = ["app.py", "LICENSE", "ui/page.py", "ui/style.css"]
+    kept = ["app.py", "LICENSE", "ui/page.py", "ui/styles/page.css"]
     kept += ["avatar_model/__init__.py", "assets/model/config.json", "assets/model/README.md"]
     kept += ["assets/model/model.safetensors", "assets/classifier/config.json", "assets/a/b.svg"]
     kept += ["assets/model/upscaler/config.json", "assets/model/upscaler/model.safetensors"]
@@ -142,10 +142,10 @@ def test_pushing_again_changes_nothing_and_what_is_gone_here_goes_there(hub, che
     push_space.main("user/page", model="user/faces", yes=True)
     assert len(commits(hub)) == 1  # and no restart because of a variable:
     assert not [r for r in hub.requests[before:] if r.endswith("/variables") and "GET" not in r]
-    (root / "ui/style.css").unlink()
+    (root / "ui/styles/page.css").unlink()
     push_space.main("user/page", yes=True)
-    assert set(tree(hub)) == names - {"ui/style.css"}
-    assert commits(hub)[1].changed == ("README.md", "ui/style.css")
+    assert set(tree(hub)) == names - {"ui/styles/page.css"}
+    assert commits(hub)[1].changed == ("README.md", "ui/styles/page.css")
     assert ".gitattributes" in commits(hub)[1].files
     assert hub.state.repos[KEY].variables == {}
 
