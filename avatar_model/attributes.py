@@ -37,7 +37,7 @@ class Attribute:
     @property
     def title(self) -> str:
         """The name as a person reads it: ``eye_color`` -> ``Eye color``."""
-        return self.name.replace("_", " ").capitalize()
+        return self.name.replace("_", " ").replace("eye eyebrow", "eyebrow").capitalize()
 
 
 ATTRIBUTES: tuple[Attribute, ...] = (

@@ -12,6 +12,7 @@ import gradio as gr
 
 from ui.inference.busy import BusyError
 from ui.inference.listeners import Listeners
+from ui.translation import _
 
 UNFIT = "what was sent does not fit this endpoint; /gradio_api/info lists its parameters"
 
@@ -29,17 +30,17 @@ def errors_as_sentences() -> Iterator[None]:
         error.print_exception = False
         raise
     except BusyError as error:
-        raise gr.Error(str(error).capitalize(), print_exception=False, title="Busy") from error
+        raise gr.Error(str(error).capitalize(), print_exception=False, title=_("Busy")) from error
     except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise gr.Error(str(error), print_exception=False, title=_("Not possible")) from error
     except OSError as error:  # only files to take away are written
         logger.error("event=no_file error=%r", error.strerror)
-        sentence = "The server cannot store files at the moment; please try again later."
-        raise gr.Error(sentence, print_exception=False) from error
+        sentence = _("The server cannot store files at the moment; please try again later.")
+        raise gr.Error(sentence, print_exception=False, title=_("Not possible")) from error
     except Exception as error:
         logger.exception("drawing failed")
-        sentence = "Something went wrong while drawing; please try again."
-        raise gr.Error(sentence, print_exception=False) from error
+        sentence = _("Something went wrong while drawing; please try again.")
+        raise gr.Error(sentence, print_exception=False, title=_("Not possible")) from error
 
 
 def has_file(value: Any) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 import gradio as gr
 
 from ui.browser_state import BrowserState, locked_looks
+from ui.files.picture_file import FileOptions
+from ui.panels.take_away import chosen
 
 Updates = dict[gr.Component, Any]
 """Component to its new value, or to an update of it."""
@@ -21,7 +23,9 @@ class Views:
 
     Attributes:
         result: the picture. board, sheet: see ``ui/html``. guidance: the sheet of scales.
-        state: holds ``BrowserState``. undo, redo: their buttons.
+        state: holds ``BrowserState``.
+        generate: the button that draws what is left to chance anew. no_chance: why it cannot.
+        take_away: the link to the file, and what else takes an avatar elsewhere.
         seen: what was seen in a picture that was given.
     """
 
@@ -30,8 +34,9 @@ class Views:
     sheet: gr.HTML
     guidance: gr.HTML
     state: gr.JSON
-    undo: gr.Button
-    redo: gr.Button
+    generate: gr.Button
+    no_chance: gr.HTML
+    take_away: gr.HTML
     seen: gr.HTML
 
     def all(self) -> list[gr.Component]:
@@ -45,6 +50,7 @@ class Event:
 
     Attributes:
         values: of the controls, by name.
+        options: how the picture is shown and taken away.
         locked: names of the looks that Randomize leaves alone.
         data: what the event itself says.
         query: of the page's address.
@@ -52,9 +58,9 @@ class Event:
     """
 
     state: BrowserState
-    lock_seed: bool
     locked: list[str]
     values: dict[str, Any]
+    options: FileOptions
     data: dict[str, Any]
     query: dict[str, str]
     visitor: str
@@ -68,7 +74,6 @@ def for_gradio(handler: Handler) -> Callable[..., Any]:
 
     def called_by_gradio(
         state: Any,
-        lock_seed: bool,
         locked: Any,
         request: gr.Request,
         event: gr.EventData,
@@ -76,9 +81,9 @@ def for_gradio(handler: Handler) -> Callable[..., Any]:
     ) -> Any:
         brought = Event(
             BrowserState.parse(state),
-            lock_seed,
             locked_looks(locked),
             values,
+            FileOptions.parse_leniently(chosen(values)),
             event._data if isinstance(event._data, dict) else {},
             dict(request.query_params),
             request.session_hash or "",

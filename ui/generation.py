@@ -24,6 +24,7 @@ from ui.inference.client import current_client, current_listener
 from ui.inference.scheduler import POLL_SECONDS, TIME_LIMIT, Scheduler, too_long
 from ui.inference.worker_pool import workers
 from ui.recipe import Recipe
+from ui.translation import _
 
 T = TypeVar("T")
 
@@ -183,8 +184,12 @@ class AvatarGenerator:
     def _tell_place(self, futures: Sequence[Future[GeneratedImage]]) -> None:
         before, seconds = self.scheduler.place(futures)
         if before:
-            text = f"{before} avatars are drawn before yours, for about {seconds:.0f} seconds."
-            gr.Info(text, title="Many visitors")
+            text = _(
+                "{count} avatars are drawn before yours, for about {seconds} seconds.",
+                count=before,
+                seconds=round(seconds),
+            )
+            gr.Info(text, title=_("Many visitors"))
 
     def _avatar(self, recipe: Recipe, generated: GeneratedImage) -> Avatar:
         label = self.scheduler.pipeline.vocabulary.label

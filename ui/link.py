@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 from avatar_model import AvatarPipeline
 from avatar_model.checkpoint import fingerprint
 from ui.recipe import Recipe
+from ui.short_link import encode
 
 MAX_QUERY = 2000
 """Characters of a query that the page has made; longer ones are forged."""
@@ -43,6 +44,12 @@ def to_query(recipe: Recipe) -> str:
     return urlencode(values)
 
 
+def to_short_query(recipe: Recipe) -> str:
+    """The same as a code, which nobody can read; as ``to_query`` where it does not fit into one."""
+    code = encode(recipe.values())
+    return to_query(recipe) if code is None else f"a={code}"
+
+
 def from_query(pipeline: AvatarPipeline, query: str) -> Recipe:
     """The recipe of a query that this page has made; what is wrong is at its default."""
     return Recipe.parse_leniently(pipeline, dict(parse_qsl(query[:MAX_QUERY])))[0]
@@ -54,7 +61,7 @@ def picture_address(recipe: Recipe, *, format: str = "png", **options: Any) -> s
     Args:
         options: of the file, such as ``size``; and "download".
     """
-    return f"avatar.{format}?{to_query(recipe)}&{urlencode(options)}"
+    return f"avatar.{format}?{to_query(recipe)}{'&' * bool(options)}{urlencode(options)}"
 
 
 def thumbnail_address(pipeline: AvatarPipeline, recipe: Recipe, count: int = 1) -> str:

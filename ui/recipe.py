@@ -12,6 +12,8 @@ from avatar_model.arguments import MAX_SEED, number, one_of, whole
 from avatar_model.attributes import NAMES
 from avatar_model.guidance import GUIDANCE_METHODS
 from avatar_model.samplers import SAMPLERS
+from ui.from_name import looks_and_seed
+from ui.short_link import decode
 
 MAX_IMAGES = 16
 MAX_STEPS = 50
@@ -26,6 +28,10 @@ SETTINGS = (
     "seed",
     "num_images",
 )
+SHORTHANDS = ("a", "name", "name_version")
+"""What stands for many values: a short link, and somebody's name. What stands beside them wins."""
+SEEDED_BY = ("seed", "a", "name")
+"""What says which seed is meant; without any of them it may be a random one."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +56,20 @@ class Recipe:
         """Check every value of a program or a visitor.
 
         Args:
-            values: attribute names and settings; what is left out or None is "Any", or the
-                model's default, or seed 0, or one image. A scale without a method is from when
-                there was only the method "classic", and means what it meant.
+            values: attribute names and settings; what is left out or None is as one of
+                ``SHORTHANDS`` says, or "Any", or the model's default, or seed 0, or one image. A
+                scale without a method is from when there was only the method "classic", and means
+                what it meant.
 
         Raises:
             ValueError: with one sentence that names the culprit.
         """
         for name, value in values.items():
-            if name not in NAMES and name not in SETTINGS:
+            if name not in (*NAMES, *SETTINGS, *SHORTHANDS):
                 raise ValueError(f"there is no parameter {name!r:.80}")
             if isinstance(value, int) and abs(value) > MAX_SEED:  # may be too large for a float
                 raise ValueError(f"{name} is out of range")
+        values = _spelled_out(pipeline, values) | _given(values)
         looks = pipeline.vocabulary.parse({n: v for n, v in values.items() if n in NAMES})
         defaults = {**pipeline.defaults, "seed": 0, "num_images": 1}
         given = {name: _number(values.get(name)) for name in SETTINGS}
@@ -98,7 +106,14 @@ class Recipe:
             Other names belong to somebody else and are passed over.
         """
         good: dict[str, Any] = {}
-        notes = []
+        notes: list[str] = []
+        spelled: dict[str, Any] = {}
+        for names in (("a",), ("name", "name_version")):
+            try:
+                spelled |= _spelled_out(pipeline, {n: values[n] for n in names if n in values})
+            except ValueError as error:
+                notes.append(str(error))
+        values = spelled | _given(values)
 
         def take(name: str, value: Any) -> None:
             cls.parse(pipeline, {name: value})
@@ -156,6 +171,37 @@ class Recipe:
 def max_steps(pipeline: AvatarPipeline) -> int:
     """The page's limit, unless the model by default takes more."""
     return max(MAX_STEPS, pipeline.defaults["num_inference_steps"])
+
+
+def limits(pipeline: AvatarPipeline) -> dict[str, tuple[float, float]]:
+    """The lowest and the highest value of the settings that are numbers."""
+    return {
+        "guidance_scale": (0, MAX_GUIDANCE_SCALE),
+        "num_inference_steps": (1, max_steps(pipeline)),
+        "num_images": (1, MAX_IMAGES),
+        "seed": (0, MAX_SEED),
+    }
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of single looks and settings."""
+    return {n: v for n, v in values.items() if n not in SHORTHANDS and v is not None}
+
+
+def _spelled_out(pipeline: AvatarPipeline, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``SHORTHANDS`` stand for.
+
+    Raises:
+        ValueError: one sentence that names the one that is wrong.
+    """
+    code, name, version = (values.get(shorthand) for shorthand in SHORTHANDS)
+    spelled = {} if code is None else decode(code)
+    if name is not None:
+        version = 1 if version is None else _number(version)
+        spelled |= looks_and_seed(name, pipeline.vocabulary, version)
+    elif version is not None:
+        raise ValueError("name_version needs a name")
+    return spelled
 
 
 def _number(value: Any) -> Any:

@@ -22,6 +22,8 @@ FOLDER = Path(__file__).parent / "translations"
 DEFAULT = "en"
 LANGUAGES = (DEFAULT, *sorted(path.stem for path in FOLDER.glob("*.json")))
 RIGHT_TO_LEFT = ("ar",)
+TAGS = {"zh": "zh-CN"}
+"""What a browser is told, and Gradio calls them, where that is more than the code."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Catalog:
     code: str
     words: dict[str, str]
     labels: dict[str, dict[str, str]]
+
+    @property
+    def tag(self) -> str:
+        """As HTML's ``lang``."""
+        return TAGS.get(self.code, self.code)
 
     @property
     def direction(self) -> str:
@@ -63,12 +70,14 @@ def best_language(accepted: str) -> str:
         accepted: an ``Accept-Language`` header (RFC 9110, 12.5.4).
     """
     wishes = []
-    for i, part in enumerate(accepted[:500].split(",")):
-        tag, _, weight = part.partition(";")
-        quality = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", weight)
-        wishes.append((-float(quality[1]) if quality else -1.0, i, tag.strip().lower()))
-    for quality, _, tag in sorted(wishes):
-        if quality and (language := tag.partition("-")[0]) in LANGUAGES:
+    for i, part in enumerate(accepted[:500].lower().split(",")):
+        tag, _mark, parameter = part.partition(";")
+        given = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", parameter)
+        weight = float(given[1]) if given else 1.0
+        if weight:
+            wishes.append((-weight, i, tag.strip().partition("-")[0]))
+    for _weight, _place, language in sorted(wishes):
+        if language in LANGUAGES:
             return language
     return DEFAULT
 

@@ -80,7 +80,7 @@ class Site:
         config = self.get("/config").json()
         values = {c["id"]: c["props"].get("value") for c in config["components"]}
         ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
-        memory = next(i for i, v in values.items() if isinstance(v, dict) and "past" in v)
+        memory = next(i for i, v in values.items() if isinstance(v, dict) and "picked" in v)
         values |= {memory: remembered, ids["board"]: board}
         loads = [d for d in config["dependencies"] if any(t[1] == "load" for t in d["targets"])]
         opening = max(loads, key=lambda d: len(d["inputs"]))

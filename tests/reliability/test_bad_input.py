@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from avatar_model.attributes import ATTRIBUTES, NAMES
 from ui.files.found_recipe import Found
+from ui.files.picture_file import OPTIONS
 from ui.link import to_query
 from ui.panels.start_from_picture import seen_html
-from ui.recipe import SETTINGS, Recipe
+from ui.recipe import SETTINGS, SHORTHANDS, Recipe
 
 from .conftest import CASES, last_event
 
@@ -51,7 +52,7 @@ values = st.recursive(
     ),
     max_leaves=5,
 )
-names = st.sampled_from([*NAMES, *SETTINGS, "size"])
+names = st.sampled_from([*NAMES, *SETTINGS, *SHORTHANDS, "size"])
 anything = st.dictionaries(names | st.text(max_size=20), values, max_size=8)
 good = st.fixed_dictionaries(
     {},
@@ -178,7 +179,7 @@ def test_a_body_that_is_no_set_of_parameters_is_refused(site, body):
 
 
 flat = st.dictionaries(
-    names | st.sampled_from(["size", "style", "background", "shape", "download", "<b>"]),
+    names | st.sampled_from([*OPTIONS, "download", "<b>"]),
     scalars.filter(lambda v: not (isinstance(v, str) and "\ud800" in v)).map(str),
     max_size=6,
 )

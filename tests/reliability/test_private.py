@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from avatar_model.attributes import NAMES
-from ui.recipe import SETTINGS
+from ui.recipe import SETTINGS, SHORTHANDS
 
 ROOT = Path(__file__).parents[2]
 OUTSIDE = ROOT / "app.py"
@@ -116,9 +116,9 @@ def test_a_forged_answer_of_a_picture_fools_only_its_sender(site, data):
     assert INSIDE not in text and SCRIPT not in text
 
 
-@pytest.mark.parametrize("name", [*NAMES, *SETTINGS])
+@pytest.mark.parametrize("name", [*NAMES, *SETTINGS, *SHORTHANDS])
 def test_html_in_a_link_is_inert(site, name):
-    remembered = {"open": SCRIPT, "now": f"{name}={SCRIPT}", "picked": 0, "past": [SCRIPT]}
+    remembered = {"open": SCRIPT, "now": f"{name}={SCRIPT}", "picked": 0}
     messages = site.opened({name: SCRIPT}, remembered, [SCRIPT])
     shown = [m["output"]["data"] for m in messages if m["msg"] == "process_completed"]
     assert shown and SCRIPT not in json.dumps([v for v in shown[0] if not is_memory(v)])
@@ -127,7 +127,7 @@ def test_html_in_a_link_is_inert(site, name):
 
 def is_memory(value):
     """It goes back to where it came from, as data, and is never shown."""
-    return isinstance(value, dict) and "past" in value
+    return isinstance(value, dict) and "picked" in value
 
 
 def test_an_address_with_html_is_answered_as_data(site):

@@ -24,7 +24,7 @@ ARGUMENTS = [
 ]
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-TABS = ("Look", "List", "Drawing", "Take away", "From a picture", "Collection")
+TABS = ("Looks", "Drawing", "Take away", "From a picture", "Collection")
 
 if os.environ.get("REQUIRE_BROWSER") != "1":
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -95,7 +95,7 @@ class Visits:
     def close(self) -> None:
         """All pages; the next visitor was never here before."""
         for page in self.pages:
-            page.evaluate("localStorage.clear()")
+            page.evaluate("localStorage.clear(); sessionStorage.clear()")
             page.close()
 
 
@@ -145,6 +145,12 @@ def show(page: Page, tab: str) -> None:
         page.get_by_role("tab", name=tab, exact=True).click()
 
 
+def looks_as(page: Page, how: str) -> None:
+    """Have the looks as "Pictures" or as "Dropdowns"."""
+    show(page, "Looks")
+    page.locator("#switch").get_by_text(how, exact=True).click()
+
+
 def chip(page: Page, look: str) -> Locator:
     """A look on the board."""
     return page.locator(f"#board input[name=look][value={look}]")
@@ -175,12 +181,12 @@ def take(page: Page, look: str, value: int) -> None:
 
 
 def listed(page: Page, title: str) -> Locator:
-    """The dropdown of a look in the list."""
+    """The dropdown of a look."""
     return page.get_by_role("combobox", name=title, exact=True)
 
 
 def choose(page: Page, title: str, label: str) -> None:
-    """Choose in the list as a visitor does: open it, type to filter it, click."""
+    """Choose from a dropdown as a visitor does: open it, type to filter it, click."""
     listed(page, title).click()
     listed(page, title).fill(label)
     with redrawn(page):

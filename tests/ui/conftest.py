@@ -77,9 +77,9 @@ def large_server(large_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @contextmanager
-def serving(model: Path, folder: Path) -> Iterator[str]:
+def serving(model: Path, folder: Path, port: int | None = None) -> Iterator[str]:
     """``app.py`` with this model; its log, without a traceback in it, is in ``folder``."""
-    address = f"http://127.0.0.1:{_free_port()}"
+    address = f"http://127.0.0.1:{port or _free_port()}"
     environment = os.environ | {
         "AVATAR_MODEL": str(model),
         "GRADIO_SERVER_PORT": address.rpartition(":")[2],

@@ -8,7 +8,7 @@ from pathlib import Path
 import axe_playwright_python
 import pytest
 
-from tests.ui.browsing import TABS, expect, press, show
+from tests.ui.browsing import TABS, expect, looks_as, press, show
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 RUN = """() => axe.run(document, { resultTypes: ["violations"] }).then((result) => result.violations
@@ -21,7 +21,7 @@ FADED_IN = """() => {
   return !film.querySelector(".pending") && !film.getAnimations({ subtree: true }).length;
 }"""
 
-SAVED = "localStorage.getItem('saved-avatars')"
+SAVED = "collection.kept().length"
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,12 @@ def test_no_serious_violation(visit, phone, dark):
             page.get_by_role("button", name="Show how it is drawn").click()
             page.locator("#film label").last.wait_for()
             page.wait_for_function(FADED_IN)
+        if tab == "Looks":
+            looks_as(page, "Dropdowns")
+            violations["Dropdowns"] = page.evaluate(RUN)
+            looks_as(page, "Pictures")
         if tab == "Take away":
-            page.get_by_label("Transparent background").uncheck()
-            expect(page.get_by_text("Background", exact=True)).to_be_visible()
+            page.get_by_label("Two colors", exact=True).check()
+            expect(page.get_by_text("Color below", exact=True)).to_be_visible()
         violations[tab] = page.evaluate(RUN)
     assert not any(violations.values()), json.dumps(violations, indent=1)

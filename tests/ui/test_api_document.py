@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from avatar_model import Vocabulary
+from ui.from_name import looks_and_seed
+
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
@@ -38,6 +41,8 @@ def test_curl(server, tmp_path):
     output = run(server, tmp_path, "bash")
     with Image.open(tmp_path / "avatar.webp") as image:
         assert (image.format, image.size) == ("WEBP", (512, 512))
+    with Image.open(tmp_path / "ada.png") as image:
+        assert image.size == (256, 256)
     assert '{"error":"hair 500 is out of range; it has values 0..110"}' in output
     assert "event: complete" in output and "avatar-7.png" in output
 
@@ -45,6 +50,10 @@ def test_curl(server, tmp_path):
 def test_python(server, tmp_path):
     output = run(server, tmp_path, "python")
     assert "avatar-7.png 7 " in output and "avatars-7.png" in output
+    hair = looks_and_seed("Ada Lovelace", Vocabulary.numbered())["hair"]
+    assert f"\nhair {hair}\n" in f"\n{output}" and f"  # hair {hair}\n" in DOCUMENT.read_text(
+        "utf-8"
+    )
 
 
 def test_picture(server):

@@ -17,6 +17,7 @@ from PIL import Image
 
 from avatar_model import ATTRIBUTES
 from tests.ui.pictures import same
+from ui.from_name import looks_and_seed
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,6 +60,8 @@ def test_three_are_public_and_every_parameter_is_named_and_optional(client):
             "num_inference_steps",
             "sampler",
             "seed",
+            "name",
+            "name_version",
             *own,
         ]
         assert all(p["parameter_has_default"] for p in parameters)
@@ -94,6 +97,13 @@ def test_the_answer_sent_back_gives_the_same_image(client):
     assert Path(other).read_bytes() != Path(first).read_bytes()
 
 
+def test_a_name_decides_what_is_not_given(client, pipeline):
+    ada = looks_and_seed("Ada Lovelace", pipeline.vocabulary)
+    _, (details,) = generate(client, name="ada  LOVELACE", hair=12, glasses="Any")
+    assert details["seed"] == ada.pop("seed")
+    assert details["values"] == ada | {"hair": 12}
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -113,10 +123,13 @@ def test_the_answer_sent_back_gives_the_same_image(client):
         ({"sampler": "magic"}, "sampler must be one of"),
         ({"seed": "abc"}, "seed must be a whole number from 0 to 4294967295, not 'abc'"),
         ({"seed": -1}, "seed must be a whole number"),
-        ({"size": 65}, "size must be 64, 256, 512 or 1024, not '65'"),
-        ({"size": "large"}, "size must be 64, 256, 512 or 1024, not 'large'"),
-        ({"size": 256.0}, "size must be 64, 256, 512 or 1024, not '256.0'"),
-        ({"size": [256]}, "size must be 64, 256, 512 or 1024, not '[256]'"),
+        ({"name": " "}, "name must not be empty"),
+        ({"name": 7}, "name must be text of 1 to 200 characters"),
+        ({"name_version": 1}, "name_version needs a name"),
+        ({"size": 15}, "size must be a whole number from 16 to 1024, not 15"),
+        ({"size": "large"}, "size must be a whole number from 16 to 1024, not 'large'"),
+        ({"size": 256.5}, "size must be a whole number from 16 to 1024, not 256.5"),
+        ({"size": [256]}, "size must be a whole number from 16 to 1024, not [256]"),
     ],
 )
 def test_bad_input_gives_one_clear_sentence(client, arguments, sentence):

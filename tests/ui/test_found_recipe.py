@@ -21,15 +21,26 @@ PLAIN = png(Image.new("RGB", (64, 64), "white"))
 UNSURE = dict.fromkeys(NAMES, (0, 0.5))
 
 
-def test_sure_and_unsure(pipeline, monkeypatch):
-    seen = UNSURE | {"hair": (12, 0.95), "glasses": (3, 0.89)}
+def test_the_best_guess_of_every_look_is_taken_and_the_unsure_are_marked(pipeline, monkeypatch):
+    sure = dict.fromkeys(NAMES[:9], (1, 0.99))
+    seen = UNSURE | sure | {"hair": (12, 0.9), "glasses": (3, 0.89), "face_shape": (6, 0.99)}
     monkeypatch.setattr(found_recipe, "read_attributes", lambda *_: seen)
     found = find_recipe(pipeline, PLAIN)
-    looks = dict(zip(NAMES, found.recipe.looks, strict=True))
-    assert looks == dict.fromkeys(NAMES, ANY) | {"hair": 12}
-    assert found.seen == seen
+    assert found.seen == seen and found.probable
+    looks = {name: value for name, (value, _) in seen.items()}
+    assert found.recipe.named_looks == looks | {"face_shape": ANY}  # which this model has not seen
+    assert [note.split()[0] for note in found.notes] == ["face_shape"]
     html = seen_html(pipeline, found)
-    assert html.count("unsure: left on Any") == 17 and "95%" in html
+    assert html.count("<td>unsure</td>") == 18 - 9 - 1 and "probably no avatar" not in html
+    assert html.count("not in this model: left on Any") == 1 and "<td>89%</td><td>unsure" in html
+
+
+def test_of_what_is_hardly_sure_of_anything_it_is_said_that_it_is_no_avatar(pipeline, monkeypatch):
+    seen = UNSURE | dict.fromkeys(NAMES[:9], (1, 0.9))
+    monkeypatch.setattr(found_recipe, "read_attributes", lambda *_: seen)
+    found = find_recipe(pipeline, PLAIN)
+    assert not found.probable and found.to_json()["probable"] is False
+    assert seen_html(pipeline, found).startswith('<p class="doubt">This is probably no avatar')
 
 
 def test_a_forged_recipe_falls_back_with_notes(pipeline):

@@ -87,7 +87,7 @@ def test_the_other_tabs(visit):
         page.keyboard.press("ArrowRight")
     assert recipe(page)["guidance_scale"] == "1.05"
     expect(page.locator("#undo")).to_be_enabled()
-    for slider, name in ((1, "num_inference_steps"), (2, "num_images")):
+    for slider, name in ((0, "num_inference_steps"), (1, "num_images")):
         page.locator("#drawing input[type=range]").nth(slider).focus()
         with redrawn(page):
             page.keyboard.press("ArrowRight")
@@ -97,7 +97,7 @@ def test_the_other_tabs(visit):
         page.keyboard.press("ArrowRight")
     assert recipe(page)["guidance_scale"] == "0.25"  # of 1.05 no thumbnail is checked
     page.emulate_media(reduced_motion="reduce")  # or it plays by itself
-    tab_to(page, "#show-film")
+    tab_to(page, "#film-buttons button")
     page.keyboard.press("Enter")
     page.locator("#film label").first.wait_for()
     tab_to(page, "[data-play]")

@@ -12,13 +12,13 @@ from tests.ui.browsing import (
     expect,
     listed,
     lock,
+    looks_as,
     open_look,
     picture,
     pixels,
     press,
     recipe,
     redrawn,
-    show,
     shown,
     take,
     thumbnail,
@@ -72,12 +72,12 @@ def test_quick_choices_are_all_kept(page):
 
 def test_sheet_and_list_agree(page):
     take(page, "glasses", 4)
-    show(page, "List")
+    looks_as(page, "Dropdowns")
     expect(listed(page, "Glasses")).to_have_value("Glasses 4")
     choose(page, "Glasses", "Glasses 9")
     choose(page, "Eye lashes", "Long lashes")
     assert recipe(page)["glasses"] == "9" and recipe(page)["eye_lashes"] == "1"
-    show(page, "Look")
+    looks_as(page, "Pictures")
     expect(thumbnail(page, "glasses", 9)).to_be_checked()
     open_look(page, "eye_lashes")
     expect(thumbnail(page, "eye_lashes", 1)).to_be_checked()
@@ -87,7 +87,7 @@ def test_all_values_of_the_training_data_are_offered_and_no_other(page):
     open_look(page, "face_shape")
     values = page.locator("#sheet input").evaluate_all("all => all.map((one) => one.value)")
     assert values == ["-1", *map(str, range(6))]
-    show(page, "List")
+    looks_as(page, "Dropdowns")
     listed(page, "Face shape").click()
     offered = [text.strip("✓ \n") for text in page.get_by_role("option").all_inner_texts()]
     assert offered == ["Any", *(f"Face shape {i}" for i in range(6))]
@@ -163,7 +163,7 @@ def test_a_group_at_random(visit):
     page = visit("hair=12&hair_color=3&eye_color=1&seed=7")
     lock(page, "eye_color").click()
     with redrawn(page):
-        page.get_by_role("button", name="Randomize eyes").click()
+        page.get_by_role("button", name="Randomize: Eyes").click()
     now = recipe(page)
     eyes = {a.name for a in ATTRIBUTES if a.group == "Eyes"}
     assert set(now) & {a.name for a in ATTRIBUTES} == eyes | {"hair", "hair_color"}
@@ -173,11 +173,11 @@ def test_a_group_at_random(visit):
 def test_reset(visit):
     page = visit("hair=12&guidance_scale=2&seed=7")
     lock(page, "hair").click()
-    show(page, "List")
-    press(page, "Reset everything")
+    looks_as(page, "Dropdowns")
+    press(page, "Reset")
     assert not {a.name for a in ATTRIBUTES} & set(recipe(page))
     assert recipe(page)["guidance_scale"] == "1"
     expect(listed(page, "Hair")).to_have_value("Any")
-    show(page, "Look")
+    looks_as(page, "Pictures")
     expect(lock(page, "hair")).to_have_attribute("aria-pressed", "false")
     expect(thumbnail(page, "hair", -1)).to_be_checked()

@@ -65,6 +65,6 @@ def test_the_open_look_is_in_sight_on_the_board(visit):
 def test_pressing_a_button_from_below(visit):
     page = visit("seed=7", phone=True)
     show(page, "Drawing")
-    page.get_by_label("Keep this seed").scroll_into_view_if_needed()
+    page.locator("#film-buttons").scroll_into_view_if_needed()
     press(page, "Generate")
     expect(picture(page)).to_be_in_viewport(ratio=0.95)

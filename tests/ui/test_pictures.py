@@ -19,7 +19,9 @@ from starlette.testclient import TestClient
 
 from tests.ui.pictures import opened, same
 from ui.files.picture_file import read_recipe
+from ui.from_name import looks_and_seed
 from ui.inference.scheduler import Scheduler, too_long
+from ui.link import to_short_query
 from ui.recipe import Recipe
 from ui.routes.answering import GoneError, unless_gone
 from ui.routes.pictures import make_routes
@@ -106,6 +108,17 @@ def test_several_as_one_file(server):
     assert (read_recipe(first)["hair"], read_recipe(first)["seed"]) == (12, 7)
 
 
+def test_a_name_and_a_short_link_are_the_avatar_that_they_stand_for(server, pipeline):
+    ada = looks_and_seed("Ada", pipeline.vocabulary) | {"glasses": 3}
+    _, headers, content = get(server, name="\u3000ada", name_version=1, glasses=3, size=64)
+    assert content == get(server, **ada, size=64)[2]
+    assert {"name", "name_version", "a"}.isdisjoint(read_recipe(content))
+    assert headers["Cache-Control"] == "private, max-age=3600"  # with the address goes the name
+    short = dict([to_short_query(Recipe.parse(pipeline, ada)).split("=")])
+    assert get(server, **short, size=64)[2] == content
+    assert get(server, **short, size=64)[1]["Cache-Control"] == "public, max-age=3600"
+
+
 @pytest.mark.parametrize("query", ["num_images=17", "size=64", "hair=999"])
 def test_a_mistake_in_it_is_one_sentence(server, query):
     with pytest.raises(urllib.error.HTTPError) as raised:
@@ -122,12 +135,20 @@ def test_a_mistake_in_it_is_one_sentence(server, query):
         ({"hair": "mohawk"}, "hair has no value 'mohawk'"),
         ({"face_shape": 6}, "face_shape 6 (face shape 6) never occurred"),
         ({"hare": 1}, "there is no parameter 'hare'"),
-        ({"size": 65}, "size must be 64, 256, 512 or 1024, not '65'"),
+        ({"size": 15}, "size must be a whole number from 16 to 1024, not 15"),
+        ({"size": "big"}, "size must be a whole number from 16 to 1024, not 'big'"),
+        ({"zoom": 3}, "zoom must be a number from 0.5 to 2.5, not 3"),
+        ({"border_color": "red"}, "border_color must be an opaque colour"),
+        ({"background2": "#fff"}, "background2 needs a background"),
+        ({"format": "webp"}, "there is no parameter 'format'"),
         ({"shape": "heart"}, "shape must be square or circle, not 'heart'"),
         ({"style": "oil"}, "style must be smooth or crisp"),
         ({"background": "pinkish"}, "background must be an opaque colour"),
         ({"num_images": 2}, "an address is one picture: num_images must be 1"),
         ({"seed": -1}, "seed must be a whole number"),
+        ({"name": "\u3000"}, "name must not be empty"),
+        ({"name": "Ada", "name_version": 2}, "name_version must be 1; there is no other"),
+        ({"a": "AQmAG21uJwhAAADYslEAUbHX"}, "a is no short link, or one that is mistyped"),
         ({"seed": "nan"}, "seed must be a whole number"),
         ({"guidance_scale": "1e999"}, "guidance_scale must be a number from 0 to 10"),
         ({"num_inference_steps": 10_000}, "num_inference_steps must be a whole number from 1"),

@@ -95,8 +95,8 @@ def test_a_file_of_ours_is_answered_with_its_recipe(address):
     answer = post(address, OURS)
     assert answer.status_code == 200
     found = answer.json()
-    assert set(found) == {"recipe", "notes", "seen"}
-    assert (found["notes"], found["seen"]) == ([], None)
+    assert set(found) == {"recipe", "notes", "seen", "probable"}
+    assert (found["notes"], found["seen"], found["probable"]) == ([], None, True)
     assert {"hair=12", "seed=7"} < set(found["recipe"].split("&"))
 
 

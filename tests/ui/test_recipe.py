@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import pytest
@@ -15,8 +16,9 @@ from avatar_model.arguments import MAX_SEED
 from avatar_model.attributes import NAMES
 from avatar_model.guidance import GUIDANCE_METHODS
 from avatar_model.samplers import SAMPLERS
-from ui.link import to_query
-from ui.recipe import MAX_IMAGES, MAX_STEPS, SETTINGS, Recipe
+from ui.from_name import looks_and_seed
+from ui.link import to_query, to_short_query
+from ui.recipe import MAX_IMAGES, MAX_STEPS, SETTINGS, SHORTHANDS, Recipe
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
@@ -24,7 +26,9 @@ JSON = st.recursive(
     max_leaves=5,
 )
 GARBAGE = st.dictionaries(
-    st.sampled_from((*NAMES, *SETTINGS)) | st.text(max_size=20), JSON | st.text(), max_size=6
+    st.sampled_from((*NAMES, *SETTINGS, *SHORTHANDS)) | st.text(max_size=20),
+    JSON | st.text(),
+    max_size=6,
 )
 
 
@@ -49,9 +53,11 @@ def test_there_and_back(pipeline, data):
     """Through JSON and through an address."""
     recipe = data.draw(recipes(pipeline))
     assert Recipe.parse(pipeline, json.loads(json.dumps(recipe.values()))) == recipe
-    query = dict(parse_qsl(to_query(recipe), strict_parsing=True))
-    assert Recipe.parse(pipeline, query) == recipe
-    assert Recipe.parse_leniently(pipeline, query) == (recipe, [])
+    for address in (to_query(recipe), short := to_short_query(recipe)):
+        query = dict(parse_qsl(address, strict_parsing=True))
+        assert Recipe.parse(pipeline, query) == recipe
+        assert Recipe.parse_leniently(pipeline, query) == (recipe, [])
+    assert len(short) == len("a=") + 24
 
 
 @settings(deadline=None, max_examples=150)
@@ -144,3 +150,42 @@ def test_what_is_wrong_stays_as_it_was_unless_that_is_wrong_too(pipeline):
     assert (recipe.seed, recipe.num_images, recipe.sampler) == (7, 4, "ddim")
     assert recipe.named_looks["hair"] == 5 and recipe.named_looks["glasses"] == ANY
     assert len(notes) == 3
+
+
+def test_beside_a_short_link_and_a_name_what_is_said_wins(pipeline):
+    """A short link, then the name, then looks and settings one by one."""
+    recipe = Recipe.parse(pipeline, {"hair": 5, "guidance_scale": 2, "seed": 3, "num_images": 2})
+    link = dict(parse_qsl(to_short_query(recipe)))
+    ada = looks_and_seed("Ada", pipeline.vocabulary)
+    for parse in (Recipe.parse, lambda *given: Recipe.parse_leniently(*given)[0]):
+        one_more = parse(pipeline, link | {"glasses": "3", "num_images": "4", "sampler": None})
+        assert one_more == replace(recipe.with_value("glasses", 3), num_images=4)
+        named = parse(pipeline, {"name": "Ada", "name_version": "1", "hair": "Any", "seed": "7"})
+        assert named.named_looks | {"seed": named.seed} == ada | {"hair": ANY, "seed": 7}
+        both = parse(pipeline, link | {"name": "Ada"})
+        assert both.named_looks | {"seed": both.seed} == ada
+        assert both.settings == recipe.settings and both.num_images == 2
+    assert not {"name", "name_version", "a"} & set(both.values())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"a": "hello"},
+        {"a": 7},
+        {"name": ""},
+        {"name": "x" * 201},
+        {"name": ["Ada"]},
+        {"name": "Ada", "name_version": "2"},
+        {"name": "Ada", "name_version": True},
+        {"name": "Ada", "name_version": "latest"},
+        {"name_version": 1},
+    ],
+)
+def test_of_a_wrong_shorthand_there_is_one_sentence_without_the_name(pipeline, values):
+    culprit = [*values][-1]
+    with pytest.raises(ValueError, match=f"^{culprit} ") as raised:
+        Recipe.parse(pipeline, values)
+    assert "Ada" not in str(raised.value) and "xx" not in str(raised.value)
+    expected = Recipe.parse(pipeline, {"hair": 5}), [str(raised.value)]
+    assert Recipe.parse_leniently(pipeline, values | {"hair": 5}) == expected

@@ -11,7 +11,7 @@ from typing import Any
 from avatar_model import ATTRIBUTES, AvatarPipeline
 from avatar_model.classifier import AvatarClassifier
 from avatar_model.open_picture import open_picture
-from avatar_model.read_picture import SURE, read_attributes
+from avatar_model.read_picture import is_probably_avatar, read_attributes
 from ui.files.picture_file import read_recipe
 from ui.link import from_query, to_query
 from ui.recipe import SETTINGS, Recipe
@@ -27,14 +27,17 @@ class Found:
     """What a picture says.
 
     Attributes:
-        recipe: to start from; looks that were not sure are "Any".
+        recipe: to start from; of a picture that was looked at, the most likely value of every look,
+            or "Any" where the model does not have that.
         notes: sentences for the visitor.
         seen: look -> (value, confidence 0..1) if it was looked at; empty if it brought a recipe.
+        probable: whether it shows an avatar of this kind at all, as far as that can be told.
     """
 
     recipe: Recipe
     notes: list[str]
     seen: Mapping[str, tuple[int, float]]
+    probable: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """For programs, and for the browser, which sends it back to be drawn."""
@@ -42,6 +45,7 @@ class Found:
             "recipe": to_query(self.recipe),
             "notes": self.notes,
             "seen": dict(self.seen) or None,
+            "probable": self.probable,
         }
 
     @classmethod
@@ -54,6 +58,7 @@ class Found:
             from_query(pipeline, str(data.get("recipe"))),
             [plain(note) for note in notes[:MAX_NOTES]] if isinstance(notes, list) else [],
             {name: reading for name, reading in readings.items() if reading},
+            data.get("probable") is not False,
         )
 
 
@@ -80,10 +85,11 @@ def find_recipe(pipeline: AvatarPipeline, content: bytes) -> Found:
     if (values := read_recipe(content)) is not None:
         recipe, notes = Recipe.parse_leniently(pipeline, values)
         return Found(recipe, notes, {})
-    seen = read_attributes(open_picture(content), _classifier(), pipeline.network.config.crop)
-    sure = {name: value for name, (value, p) in seen.items() if p >= SURE}
-    recipe, notes = Recipe.parse_leniently(pipeline, sure)
-    return Found(recipe, notes, seen)
+    classifier = _classifier()
+    seen = read_attributes(open_picture(content), classifier, pipeline.network.config.crop)
+    likely = {name: value for name, (value, _) in seen.items()}
+    recipe, notes = Recipe.parse_leniently(pipeline, likely)
+    return Found(recipe, notes, seen, is_probably_avatar(seen, classifier))
 
 
 @functools.cache

@@ -10,23 +10,25 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from xml.sax.saxutils import escape
 
-from PIL import Image, ImageChops, ImageColor, ImageDraw
+from PIL import Image, ImageColor, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
+from avatar_model.arguments import number, whole
 from avatar_model.attributes import NAMES
-from ui.files.circle import inside_circle
 from ui.files.embedded_json import MAX_OBJECT, find_object
+from ui.files.frame import RoundedSquare, background, bands, framed, window
 from ui.files.resize import resize
-from ui.files.svg import trace
+from ui.files.svg import UNITS, trace
 
 FORMATS = ("png", "webp", "svg")
-SIZES = (64, 256, 512, 1024)
+MIN_SIZE, MAX_SIZE = 16, 1024
 STYLES = ("smooth", "crisp")
-SHAPES = ("square", "circle")
+SHAPES = {"square": 0, "circle": 50}
+"""What addresses may say instead of a radius."""
 
 RECIPE_KEY = "avatar-recipe"
 MAX_RECIPE = MAX_OBJECT
@@ -43,15 +45,23 @@ _RGBA = re.compile(rf"rgba?\({_NUMBER},{_NUMBER},{_NUMBER}(?:,{_NUMBER})?\)")
 class FileOptions:
     """What kind of file.
 
+    Colours are kept as "#rrggbb"; "#rgb" and the "rgba(r, g, b, 1)" of Gradio's ColorPicker are
+    understood.
+
     Attributes:
         format: one of ``FORMATS``.
-        size: one of ``SIZES``, the side in pixels; of an SVG, its nominal width and height. None
-            is the picture's own.
+        size: 16..1024, the side in pixels; of an SVG, its nominal width and height. None is the
+            picture's own.
         style: how few pixels become more: "smooth" or "crisp" (every pixel a square). An SVG is
             made of outlines and has no style.
-        background: None (transparent) or a colour, kept as "#rrggbb"; "#rgb" and the
-            "rgba(r, g, b, 1)" of Gradio's ColorPicker are understood.
-        shape: "square", or "circle": cut out the largest circle.
+        zoom: 0.5..2.5: 1 is as drawn, less leaves room around the avatar, more comes closer to the
+            face.
+        flip: whether left and right are swapped.
+        radius: of the corners in percent of the side, 0..50; 50 is a circle.
+        border: width in percent of the side, 0..20.
+        border_color: of the border, if there is one.
+        background: None (transparent) or a colour.
+        background2: the colour at the lower edge, of a gradient that begins with ``background``.
 
     Raises:
         ValueError: one sentence that names the parameter and what is allowed.
@@ -60,18 +70,33 @@ class FileOptions:
     format: str = "png"
     size: int | None = 512
     style: str = "smooth"
+    zoom: float = 1
+    flip: bool = False
+    radius: float = 0
+    border: float = 0
+    border_color: str = "#000000"
     background: str | None = None
-    shape: str = "square"
+    background2: str | None = None
 
     def __post_init__(self) -> None:
         _check("format", self.format, FORMATS)
-        if self.size is not None:
-            _check("size", self.size, SIZES)
         _check("style", self.style, STYLES)
-        _check("shape", self.shape, SHAPES)
-        if self.background is not None:
+        _check("flip", self.flip, (True, False))
+        checked: dict[str, Any] = {
+            "zoom": round(number("zoom", self.zoom, 0.5, 2.5), 3),
+            "radius": round(number("radius", self.radius, 0, 50), 3),
+            "border": round(number("border", self.border, 0, 20), 3),
+        }
+        if self.size is not None:
+            checked["size"] = whole("size", self.size, MIN_SIZE, MAX_SIZE)
+        for name in ("border_color", "background", "background2"):
+            if (colour := getattr(self, name)) is not None:
+                checked[name] = _hex_colour(name, colour)
+        for name, value in checked.items():
             # The only way to set a field of a frozen dataclass.
-            object.__setattr__(self, "background", _hex_colour(self.background))
+            object.__setattr__(self, name, value)
+        if self.background2 and not self.background:
+            raise ValueError("background2 needs a background, where the gradient begins")
 
     @property
     def mime_type(self) -> str:
@@ -82,7 +107,7 @@ class FileOptions:
     def seconds(self) -> float:
         """About how long one core makes the file."""
         if self.format == "svg":
-            return 0.1
+            return 0.15
         return (0.2 if self.format == "webp" else 0.13) * ((self.size or 256) / 1024) ** 2
 
     def source_size(self, sizes: Sequence[int]) -> int:
@@ -93,20 +118,60 @@ class FileOptions:
         """
         if self.format == "svg" or self.size is None:
             return sizes[-1]
-        return sizes[0] if self.style == "crisp" or self.size <= sizes[0] else sizes[-1]
+        enough = self.style == "crisp" or self.size * self.zoom <= sizes[0]
+        return sizes[0] if enough else sizes[-1]
+
+    def query(self) -> dict[str, Any]:
+        """What differs from the defaults, also the format: ``parse`` makes the same of it.
+
+        For addresses, which have a default ``size`` where it is None.
+        """
+        changed: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default and value is not None:
+                # 2 and not 2.0, 1 and not True.
+                whole_number = not isinstance(value, str) and value == int(value)
+                changed[field.name] = int(value) if whole_number else value
+        return changed
 
     @classmethod
-    def parse(cls, values: Mapping[str, str]) -> FileOptions:
-        """From strings, such as a URL's query; what is missing or empty is the default.
+    def parse(cls, values: Mapping[str, Any]) -> FileOptions:
+        """From a URL's query or a page's controls; what is missing or empty is the default.
 
         Names that are no option are left alone: the recipe may stand in the same query.
         """
-        given: dict[str, Any] = {
-            name: values[name] for name in cls.__dataclass_fields__ if values.get(name)
+        given = {
+            name: values[name]
+            for name in ("format", *OPTIONS)
+            if values.get(name) not in (None, "")
         }
-        if re.fullmatch(r"[0-9]{1,4}", given.get("size", "")):
-            given["size"] = int(given["size"])
+        for name in ("size", "zoom", "radius", "border"):
+            text = given.get(name)
+            if isinstance(text, str) and re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,20})?", text):
+                given[name] = float(text)
+        if (flip := str(given.get("flip", "")).lower()) in ("0", "1", "false", "true"):
+            given["flip"] = flip in ("1", "true")
+        if (shape := given.pop("shape", None)) is not None:
+            _check("shape", shape, tuple(SHAPES))
+            given.setdefault("radius", SHAPES[shape])
         return cls(**given)
+
+    @classmethod
+    def parse_leniently(cls, values: Mapping[str, Any]) -> FileOptions:
+        """As ``parse``, but what is wrong is at its default."""
+        good: dict[str, Any] = {}
+        for name in ("format", *OPTIONS):
+            try:
+                cls.parse(good | {name: values.get(name)})
+            except ValueError:
+                continue
+            good[name] = values.get(name)
+        return cls.parse(good)
+
+
+OPTIONS = ("shape", *(field.name for field in fields(FileOptions) if field.name != "format"))
+"""All names that ``FileOptions.parse`` understands, beside the format."""
 
 
 def _check(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
@@ -116,7 +181,7 @@ def _check(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
         raise ValueError(f"{name} must be {choices} or {allowed[-1]}, not {str(value)[:40]!r}")
 
 
-def _hex_colour(value: Any) -> str:
+def _hex_colour(name: str, value: Any) -> str:
     """A colour, "#rgb", "#rrggbb" or "rgb(a)(...)", as "#rrggbb" in lower case."""
     text = value.strip().lower() if isinstance(value, str) else ""
     if re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", text):
@@ -125,9 +190,9 @@ def _hex_colour(value: Any) -> str:
         *levels, alpha = (float(n or 1) for n in match.groups())
         if max(levels) <= 255 and alpha == 1:
             return "#{:02x}{:02x}{:02x}".format(*(round(n) for n in levels))
+    clear = "be left out for a transparent one" if name == "background" else "be left out"
     raise ValueError(
-        "background must be an opaque colour such as #ffcc00, or be left out for a transparent "
-        f"one, not {str(value)[:40]!r}"
+        f"{name} must be an opaque colour such as #ffcc00, or {clear}, not {str(value)[:40]!r}"
     )
 
 
@@ -153,25 +218,19 @@ def encode(
         text = json.dumps(dict(recipe), allow_nan=False, separators=(",", ":"))
         if len(text) > MAX_RECIPE:
             raise ValueError(f"the recipe has {len(text)} characters; at most {MAX_RECIPE} fit")
+    if options.flip:
+        image = ImageOps.mirror(image)
     if options.format == "svg":
         return _svg(image, options, text).encode()
-
-    picture = resize(image, options.size or image.width, options.style)
+    size = options.size or image.width
+    picture = resize(image, size, options.style, window(options.zoom))
     if options.background:
-        plain = Image.new("RGBA", picture.size, options.background)
+        plain = background(size, options.background, options.background2)
         picture = Image.alpha_composite(plain, picture)
-    if options.shape == "circle":
-        picture.putalpha(ImageChops.multiply(picture.getchannel("A"), _disc(picture.width)))
-    elif options.background:
+    picture = framed(picture, options.radius, options.border, options.border_color)
+    if options.background and not options.radius:
         picture = picture.convert("RGB")
     return _save(picture, options, text)
-
-
-def _disc(size: int) -> Image.Image:
-    """Mode L, 255 inside the largest circle; made 4 times as large for soft edges."""
-    large = Image.new("L", (4 * size, 4 * size))
-    ImageDraw.Draw(large).ellipse((0, 0, 4 * size - 1, 4 * size - 1), fill=255)
-    return large.resize((size, size), Image.Resampling.BOX)
 
 
 def _save(picture: Image.Image, options: FileOptions, recipe: str | None) -> bytes:
@@ -184,26 +243,31 @@ def _save(picture: Image.Image, options: FileOptions, recipe: str | None) -> byt
         picture.save(out, "PNG", pnginfo=info, compress_level=4)
     else:
         # Squares of one colour must stay so, and are smaller lossless anyway.
-        lossless = options.style == "crisp" or options.size == 64
+        lossless = options.style == "crisp" or picture.width <= 64
         picture.save(out, "WEBP", lossless=lossless, quality=90, exif=exif)
     return out.getvalue()
 
 
 def _svg(image: Image.Image, options: FileOptions, recipe: str | None) -> str:
-    """Without an id, a class or a style: in a page they would be those of other files as well."""
     size = options.size or image.width
-    side, paths = trace(image)
-    shape = f'<rect width="{side}" height="{side}"'
-    if options.shape == "circle":
-        shape = f'<circle cx="{side / 2:g}" cy="{side / 2:g}" r="{side / 2:g}"'
-        paths = [part for path in paths if (part := inside_circle(path, side))]
-    sides = f'width="{size}" height="{size}" viewBox="0 0 {side} {side}"'
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {sides}>']
+    left, top, side = (UNITS * part for part in window(options.zoom))
+    frame = RoundedSquare(left, top, side, side * options.radius / 100)
+    border = side * options.border / 100
+    inside = frame.inset(border / 2)  # the border covers the edge of what is in it
+    box = " ".join(f"{round(number, 2):g}" for number in (left, top, side, side))
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" viewBox="{box}">'
+    ]
     if recipe is not None:
         lines.append(f"<metadata>{escape(_named(recipe))}</metadata>")
     if options.background:
-        lines.append(f'{shape} fill="{options.background}"/>')
-    return "\n".join([*lines, *paths, "</svg>"]) + "\n"
+        end = options.background2 or options.background
+        lines += bands(inside, (top, top + side), options.background, end, size // 2)
+    lines += trace(image, inside)
+    if border:
+        ring = frame.outline() + frame.inset(border).outline()
+        lines.append(f'<path fill="{options.border_color}" fill-rule="evenodd" d="{ring}"/>')
+    return "\n".join([*lines, "</svg>"]) + "\n"
 
 
 def _named(recipe: str) -> str:

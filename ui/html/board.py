@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from html import escape
 
-from avatar_model import ATTRIBUTES, Vocabulary
-from avatar_model.attributes import ANY_LABEL, GROUPS
+from avatar_model import Vocabulary
+from ui.looks import in_groups, label
 from ui.recipe import Recipe
+from ui.translation import _
 
 LOCK = (
     '<svg viewBox="0 0 16 16" aria-hidden="true"><rect x="3" y="7" width="10" height="7" rx="1.5"/>'
@@ -27,32 +28,29 @@ def board_html(vocabulary: Vocabulary, recipe: Recipe, opened: str) -> str:
     """All looks in their groups: which is open, and what each is set to."""
     looks = recipe.named_looks
     groups = []
-    for group in GROUPS:
+    for group, members in in_groups().items():
         chips = "".join(
-            _chip(a.name, a.title, vocabulary.label(a.name, looks[a.name]), a.name == opened)
-            for a in ATTRIBUTES
-            if a.group == group
+            _chip(a.name, _(a.title), label(vocabulary, a.name, looks[a.name]), a.name == opened)
+            for a in members
         )
-        hint = f"Randomize {group.lower()}"
+        hint = escape(_("Randomize: {group}", group=_(group)))
         groups.append(
-            f'<section><h2>{group}</h2><button type="button" class="icon" '
+            f'<section><h2>{escape(_(group))}</h2><button type="button" class="icon" '
             f'data-randomize="{group}" aria-label="{hint}" title="{hint}">{DICE}</button>'
             f"<div>{chips}</div></section>"
         )
-    return (
-        f'<div class="board" role="radiogroup" aria-label="Look to choose">{"".join(groups)}</div>'
-    )
+    named = escape(_("Look to choose"))
+    return f'<div class="board" role="radiogroup" aria-label="{named}">{"".join(groups)}</div>'
 
 
-def _chip(name: str, title: str, label: str, opened: bool) -> str:
+def _chip(name: str, title: str, value: str, opened: bool) -> str:
     checked = " checked" if opened else ""
-    shown = f" <small>{escape(label)}</small>" if label != ANY_LABEL else ""
-    short = title.removeprefix("Eyebrow ").removeprefix("Eye ")  # the group says it already
+    title, value = escape(title), escape(value)
+    lock = escape(_("Lock: {look}", look=title))
     return (
-        f'<span class="chip"><label title="{escape(label)}">'
-        f'<input type="radio" name="look" value="{name}"{checked} '
-        f'aria-label="{title}: {escape(label)}">'
-        f"<span>{short[0].upper()}{short[1:]}{shown}</span></label>"
-        f'<button type="button" class="icon lock" data-lock="{name}" '
-        f'aria-label="Lock {title.lower()}">{LOCK}</button></span>'
+        f'<span class="chip"><label title="{value}">'
+        f'<input type="radio" name="look" value="{name}"{checked} aria-label="{title}: {value}">'
+        f"<span>{title}</span><small>{value}</small></label>"
+        f'<button type="button" class="icon lock" data-lock="{name}" aria-label="{lock}">{LOCK}'
+        "</button></span>"
     )

@@ -18,8 +18,7 @@ def html(
     """HTML without Gradio's own looks.
 
     Args:
-        value: a function of no arguments is called for every visitor who opens the page, in their
-            language.
+        value: a function of no arguments is called for every language of the page, in it.
         script: file in ``ui/`` that gives life to it.
         shows: the property whose HTML is shown, if ``value`` is something else.
     """
@@ -34,7 +33,7 @@ def html(
         **options,
     )
     if callable(value):
-        component.written_by = value
+        component.written_by = value  # type: ignore[attr-defined]
     return component
 
 

@@ -7,90 +7,127 @@ scheduler still has them (``ui/routes/pictures.py``): 16 in one answer would be 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
-from avatar_model import ATTRIBUTES
-from avatar_model.attributes import GROUPS, NAMES, attribute
-from ui.files.picture_file import SIZES, FileOptions
+from avatar_model.attributes import NAMES, attribute
+from ui.files.picture_file import FileOptions
 from ui.generation import Avatar, Generation
 from ui.html.elements import img
-from ui.link import page_address, picture_address, to_query
-from ui.recipe import SETTINGS
+from ui.link import page_address, picture_address, to_query, to_short_query
+from ui.looks import in_groups
+from ui.recipe import SETTINGS, SHORTHANDS
+from ui.translation import _, label_of
 
 ALT_NAMES = ("hair", "hair_color", "facial_hair", "glasses", "face_color", "eye_color")
 """What somebody who cannot see the picture would want to know first."""
 
-DOWNLOAD_SIZE = 512
-"""Pixels of the quick download; the panel Take away has others."""
 
-EMPTY_RESULT = (
-    '<div class="avatars"><figure><div class="paper"></div>'
-    '<figcaption>Drawing…</figcaption></figure><div class="details"><p>Seed</p></div></div>'
-)
-"""Takes the place of the first picture, so that nothing moves when it arrives."""
+def empty_result() -> str:
+    """Takes the place of the first picture, so that nothing moves when it arrives."""
+    return (
+        '<div class="avatars"><figure><div class="paper"></div>'
+        f"<figcaption>{escape(_('Drawing…'))}</figcaption></figure>"
+        f'<div class="details"><p>{escape(_("Seed"))}</p></div></div>'
+    )
 
 
-def result_html(generation: Generation, picked: int = 0) -> str:
+def result_html(
+    generation: Generation,
+    picked: int = 0,
+    options: FileOptions | None = None,
+    *,
+    preview: bool = False,
+) -> str:
     """The whole result; ``result.js`` gives life to it.
 
     Args:
         picked: which avatar is shown large.
+        options: how it is taken away, and so how it is shown.
+        preview: whether this is nothing to come back to.
     """
+    options = options or FileOptions()
     avatars, query = generation.avatars, escape(to_query(generation.recipe))
     several, side = len(avatars) > 1, avatars[0].image.width
-    archive = f"All {len(avatars)} (ZIP, {side} px)"
+    archive = escape(_("All {count} (ZIP, {side} px)", count=len(avatars), side=side))
     archive = f'<a download href="avatars.zip?{query}">{archive}</a>' if several else ""
     parts = "".join(
         (_thumbnail(avatar, i, len(avatars), i == picked) if several else "")
-        + _large(avatar, archive, inline=i == picked)
+        + _large(avatar, archive, options, inline=i == picked)
         + _details(avatar, generation.seconds)
         for i, avatar in enumerate(avatars)
     )
-    home, names = escape(page_address()), " ".join((*NAMES, *SETTINGS))
+    home, names = escape(page_address()), " ".join((*NAMES, *SETTINGS, *SHORTHANDS))
     data = f'data-query="{query}" data-names="{names}" data-home="{home}"'
-    return f'<div class="avatars" {data}>{parts}</div>'
+    return f'<div class="avatars" {data}{" data-preview" if preview else ""}>{parts}</div>'
 
 
 def _thumbnail(avatar: Avatar, index: int, count: int, picked: bool) -> str:
     checked = " checked" if picked else ""
-    thumbnail = img(_address(avatar))
+    named = escape(_("Avatar {index} of {count}", index=index + 1, count=count))
     return (
         f'<input type="radio" name="avatar" id="avatar-{index}" value="{index}"{checked}'
-        f' aria-label="Avatar {index + 1} of {count}">'
-        f'<label for="avatar-{index}" class="paper">{thumbnail}</label>'
+        f' aria-label="{named}"><label for="avatar-{index}" class="paper">'
+        f"{img(_address(avatar, FileOptions()))}</label>"
     )
 
 
-def _address(avatar: Avatar) -> str:
-    width = avatar.image.width
-    return picture_address(avatar.asked, size=min([s for s in SIZES if s >= width] or SIZES[-1:]))
+def _address(avatar: Avatar, options: FileOptions) -> str:
+    """Where the picture is at the size it was drawn, or the next one."""
+    return picture_address(avatar.asked, **shown_as(options, avatar.image.width).query())
 
 
-def _large(avatar: Avatar, archive: str, inline: bool) -> str:
-    address = escape(picture_address(avatar.recipe, size=DOWNLOAD_SIZE, download=1))
-    alt = "; ".join(f"{attribute(name).title}: {avatar.labels[name]}" for name in ALT_NAMES)
-    source = avatar.file(FileOptions(size=None)) if inline else _address(avatar)
-    picture = img(source, avatar.image.width, f"Avatar. {alt}", lazy=not inline)
+def shown_as(options: FileOptions, side: int) -> FileOptions:
+    """The picture on the page: what will be taken away, as the browser shows it at once."""
+    return replace(options, format="png", size=side)
+
+
+def _large(avatar: Avatar, archive: str, options: FileOptions, inline: bool) -> str:
+    address = escape(picture_address(avatar.recipe, **options.query(), download=1))
+    alt = "; ".join(
+        f"{_(attribute(name).title)}: {label_of(name, avatar.labels[name])}" for name in ALT_NAMES
+    )
+    shown = shown_as(options, avatar.image.width)
+    source = avatar.file(shown) if inline else _address(avatar, options)
+    picture = img(source, avatar.image.width, f"{_('Avatar')}. {alt}", lazy=not inline)
+    kind = options.format.upper()
+    pixels = _("{size} pixels", size=options.size)
+    buttons = "".join(
+        f'<button type="button" {action} title="{escape(title)}">{escape(label)}</button>'
+        for action, label, title in (
+            ("data-copy=picture", _("Copy picture"), _("To paste it elsewhere")),
+            ("data-copy=link", _("Copy link"), _("A link that draws this again")),
+            ('data-save=""', _("Save"), _("Keep it in the collection")),
+        )
+    )
     return (
-        f'<figure data-recipe="{escape(to_query(avatar.recipe))}">'
+        f'<figure data-recipe="{escape(to_query(avatar.recipe))}"'
+        f' data-short="{escape(to_short_query(avatar.asked))}">'
         f'<div class="paper">{picture}</div><figcaption>'
-        f'<a download href="{address}" title="{DOWNLOAD_SIZE} pixels">Download PNG</a>{archive}'
-        '<button type="button" data-copy title="A link that draws this again">Copy link</button>'
-        '<button type="button" data-save="">Save</button></figcaption></figure>'
+        f'<a download href="{address}" title="{escape(pixels)}">'
+        f"{escape(_('Download {kind}', kind=kind))}</a>{archive}{buttons}</figcaption></figure>"
     )
 
 
 def _details(avatar: Avatar, seconds: float | None) -> str:
     """The seed, the time, and what "Any" became."""
     items = "".join(
-        f"<div><dt>{escape(a.title)}</dt> <dd><button type=button data-keep={a.name} title=Keep "
-        f'aria-label="Keep {escape(a.title.lower())}: {escape(avatar.labels[a.name])}">'
-        f"{escape(avatar.labels[a.name])}</button></dd></div>"
-        for a in sorted(ATTRIBUTES, key=lambda a: GROUPS.index(a.group))
+        f"<div><dt>{escape(_(a.title))}</dt> <dd><button type=button data-keep={a.name} "
+        f'title="{escape(_("Keep"))}" aria-label="'
+        f'{escape(_("Keep {look}: {value}", look=_(a.title), value=value))}">'
+        f"{escape(value)}</button></dd></div>"
+        for members in in_groups().values()
+        for a in members
         if a.name in avatar.sampled
+        for value in [label_of(a.name, avatar.labels[a.name])]
     )
     if items:
-        keep = '<button type="button" data-keep="all">Keep all</button>'
-        items = f"<h3>Chosen at random {keep}</h3><dl>{items}</dl>"
-    took = "drawn before" if seconds is None else f"drawn in {seconds:.2f} s"
-    return f'<div class="details"><p>Seed {avatar.recipe.seed} · {took}</p>{items}</div>'
+        keep = f'<button type="button" data-keep="all">{escape(_("Keep all"))}</button>'
+        items = f"<h3>{escape(_('Chosen at random'))} {keep}</h3><dl>{items}</dl>"
+    took = (
+        _("drawn before")
+        if seconds is None
+        else _("drawn in {seconds} s", seconds=f"{seconds:.2f}")
+    )
+    seed = _("Seed {seed}", seed=avatar.recipe.seed)
+    return f'<div class="details"><p>{escape(seed)} · {escape(took)}</p>{items}</div>'

@@ -26,9 +26,11 @@ watch("options", () => {
     for (const input of element.querySelectorAll("input")) input.checked = input.hasAttribute("checked");
   if (timer !== null) answered();
 });
-// The scheduler was busy: ask again, a few times.
+// The scheduler was busy, or there is no server: ask again, a few times.
+element.addEventListener("load", ({ target }) => { target.style.visibility = ""; }, true);
 element.addEventListener("error", (event) => {
   const image = event.target, tries = Number(image.dataset.tries || 0);
+  image.style.visibility = "hidden"; // instead of a broken one
   if (image.tagName !== "IMG" || tries >= 3) return;
   image.dataset.tries = tries + 1;
   setTimeout(() => { image.src = image.getAttribute("src"); }, 1500 * (tries + 1));

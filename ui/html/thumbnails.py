@@ -13,7 +13,10 @@ from avatar_model import ANY, AvatarPipeline
 from avatar_model.attributes import ANY_LABEL, attribute
 from ui.html.elements import img
 from ui.link import thumbnail_address
+from ui.looks import label as label_of_value
+from ui.looks import why_hidden
 from ui.recipe import Recipe
+from ui.translation import _
 
 GUIDANCE_SCALES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 9.0)
 """Close together where a picture changes most."""
@@ -29,26 +32,36 @@ def look_sheet(pipeline: AvatarPipeline, name: str, recipe: Recipe, chosen: int)
         chosen: what the visitor has set, ``ANY`` if it is open.
     """
     a = attribute(name)
-    sampled = recipe.named_looks[name] if chosen == ANY else None
-    offered = pipeline.vocabulary.offered(name)
+    complete = recipe.named_looks
+    sampled = complete[name] if chosen == ANY else None
+    values = [value for label, value in pipeline.vocabulary.offered(name)]
     recipe = _recognisable(pipeline, recipe)
-    options = "".join(
-        _option(
-            name,
-            thumbnail_address(pipeline, recipe.with_value(name, value), len(offered)),
-            value,
-            f"{label}, drawn at random" if value == sampled else label,
-            value == chosen,
-            mark="drawn" if value == sampled else "",
+    options = []
+    for value in values:
+        label = label_of_value(pipeline.vocabulary, name, value)
+        drawn = value == sampled
+        options.append(
+            _option(
+                name,
+                thumbnail_address(pipeline, recipe.with_value(name, value), len(values)),
+                value,
+                _("{label}, drawn at random", label=label) if drawn else label,
+                value == chosen,
+                below=f"<small>{escape(label)}</small>",
+                mark="drawn" if drawn else "",
+            )
         )
-        for label, value in offered
-    )
     checked = " checked" if chosen == ANY else ""
+    title, now = escape(_(a.title)), escape(label_of_value(pipeline.vocabulary, name, chosen))
+    why = why_hidden(name, complete)
+    note = f"<p>{escape(why)}</p>" if why else ""
     return (
         f'<fieldset class="sheet of-{a.group.lower().replace(" ", "-")}" data-name="{name}">'
-        f"<legend>{a.title}</legend>"
-        f'<label title="A surprise"><input type="radio" name="sheet-{name}" value="{ANY}"{checked}>'
-        f'<span class="paper any">{ANY_LABEL}</span></label>{options}</fieldset>'
+        f"<legend>{title} <span>{now}</span></legend>{note}"
+        f'<label title="{escape(_("A surprise"))}">'
+        f'<input type="radio" name="sheet-{name}" value="{ANY}"{checked}>'
+        f'<span class="paper any">{escape(_(ANY_LABEL))}</span></label>'
+        f"{''.join(options)}</fieldset>"
     )
 
 
@@ -59,15 +72,16 @@ def guidance_sheet(pipeline: AvatarPipeline, recipe: Recipe) -> str:
             "guidance_scale",
             thumbnail_address(pipeline, recipe.with_value("guidance_scale", scale)),
             scale,
-            f"Guidance scale {scale:g}",
+            _("Guidance scale {scale}", scale=f"{scale:g}"),
             scale == recipe.guidance_scale,
             below=f"{scale:g}",
         )
         for scale in GUIDANCE_SCALES
     )
+    title = escape(_("The same avatar at guidance scales 0 to 9"))
     return (
-        '<fieldset class="sheet" data-name="guidance_scale"><legend>The same avatar at guidance '
-        f"scales 0 to 9</legend>{options}</fieldset>"
+        f'<fieldset class="sheet" data-name="guidance_scale"><legend>{title}</legend>'
+        f"{options}</fieldset>"
     )
 
 

@@ -1,34 +1,29 @@
 // Play: the frames of the strip one after the other on the screen beside it.
 let timer = null;
 const frames = () => [...element.querySelectorAll(".frames label")];
-const show = (index) => {
-  const all = frames();
-  if (!all.length) return;
-  all[index].querySelector("input").checked = true;
-  element.querySelector(".screen img").src = all[index].querySelector("img").src;
-  all[index].scrollIntoView({ block: "nearest", inline: "nearest" });
+const show = (frame) => {
+  frame.querySelector("input").checked = true;
+  element.querySelector(".screen img").src = frame.querySelector("img").src;
+  frame.scrollIntoView({ block: "nearest", inline: "nearest" });
 };
-const stop = () => {
+const play = (on) => {
   clearInterval(timer);
   timer = null;
-  const button = element.querySelector("[data-play]");
-  if (button) button.textContent = "Play";
+  const left = frames(), button = element.querySelector("[data-play]");
+  if (button) button.textContent = on ? t("Stop") : t("Play");
+  if (!on) return;
+  show(left.shift());
+  timer = setInterval(() => (left.length ? show(left.shift()) : play(false)), 250);
 };
-const play = () => {
-  let index = 0;
-  stop();
-  element.querySelector("[data-play]").textContent = "Stop";
-  show(0);
-  timer = setInterval(() => (++index < frames().length ? show(index) : stop()), 250);
-};
-element.addEventListener("click", (event) => {
-  if (event.target.closest("[data-play]")) timer ? stop() : play();
+element.addEventListener("click", ({ target }) => {
+  if (target.closest("[data-play]")) play(timer === null);
 });
-element.addEventListener("change", (event) => {
-  stop();
-  show(frames().indexOf(event.target.closest("label")));
+element.addEventListener("change", ({ target }) => {
+  play(false);
+  show(target.closest("label"));
 });
 watch("value", () => {
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  if (frames().length) still ? show(frames().length - 1) : play();
+  play(false);
+  const last = frames().at(-1), still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (last) still ? show(last) : play(true);
 });

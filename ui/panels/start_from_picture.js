@@ -11,9 +11,9 @@ const read = async (file) => {
   if (!file) return;
   reading?.abort();
   const mine = reading = new AbortController();
-  let found = { error: `the file is larger than ${largest >> 20} MB` };
+  let found = { error: t("the file is larger than {count} MB", { count: largest >> 20 }) };
   if (file.size <= largest) {
-    say("Reading…");
+    say(t("Reading…"));
     try {
       const sent = { method: "POST", body: file, signal: mine.signal };
       found = await (await fetch("read-picture", sent)).json();
@@ -22,8 +22,10 @@ const read = async (file) => {
     }
   }
   if (mine !== reading) return;
-  if (!found) return say("The picture could not be sent; please try again.", 10);
-  say(found.error ? "" : "Picture read.", 3);
+  if (!found) return say(t("The picture could not be sent; please try again."), 10);
+  if (found.error) say("");
+  else if (found.probable) say(t("Picture read."), 3);
+  else say(t("Picture read. It is probably no avatar of this kind."), 10);
   trigger("select", found);
 };
 const carriesFile = (event) => event.dataTransfer?.types.includes("Files");

@@ -6,13 +6,21 @@ from html import escape
 
 import gradio as gr
 
-from avatar_model import ATTRIBUTES, AvatarPipeline
+from avatar_model import ANY, ATTRIBUTES, AvatarPipeline
 from avatar_model.read_picture import SURE
 from ui.files.found_recipe import Found
 from ui.files.picture_file import MAX_FILE
 from ui.html.elements import html
+from ui.looks import label
+from ui.translation import _
 
 ACCEPTED = "image/png,image/webp,image/svg+xml,.svgz,image/jpeg,image/gif"
+NO_AVATAR = (
+    "This is probably no avatar in the style of Cartoon Set: what was seen in it is mostly a "
+    "guess. Photographs of people, and drawings of another style, are not supported."
+)
+LARGEST = MAX_FILE >> 20
+"""MB."""
 
 
 def make_picture_reader() -> gr.HTML:
@@ -26,16 +34,26 @@ def make_picture_reader() -> gr.HTML:
 
 def make_start_from() -> gr.HTML:
     """Lay the panel out: where a picture is chosen, and what was seen in it."""
-    html(
-        '<p id="about-pictures">Drop a picture here or anywhere on the page, or paste it. A file '
-        "saved here brings back its avatar; of any other avatar in the style of Cartoon Set the "
-        'looks are read. The picture is not kept.</p><label for="picture-file">Picture '
-        f"<small>PNG, WebP, SVG, JPEG or GIF, up to {MAX_FILE >> 20} MB</small></label>"
-        f'<input type="file" id="picture-file" accept="{ACCEPTED}" '
-        'aria-describedby="about-pictures">',
-        "start-from",
-    )
+    html(_chooser, "start-from")
     return html(elem_id="seen")
+
+
+def _chooser() -> str:
+    about = (
+        _("Drop a picture here or anywhere on the page, or paste it. The picture is not kept."),
+        _(
+            "It has to show an avatar in the style of Cartoon Set. A file saved here brings back "
+            "its avatar; of Cartoon Set's own pictures, and of screenshots of such avatars, the "
+            "looks are read. Photographs of people are not supported."
+        ),
+    )
+    formats = _("PNG, WebP, SVG, JPEG or GIF, up to {count} MB", count=LARGEST)
+    return (
+        f'<div id="about-pictures">{"".join(f"<p>{escape(text)}</p>" for text in about)}</div>'
+        f'<label for="picture-file">{escape(_("Picture"))} <small>{escape(formats)}</small></label>'
+        f'<input type="file" id="picture-file" accept="{ACCEPTED}" '
+        'aria-describedby="about-pictures">'
+    )
 
 
 def refused_html(sentence: str) -> str:
@@ -46,15 +64,25 @@ def refused_html(sentence: str) -> str:
 def seen_html(pipeline: AvatarPipeline, found: Found) -> str:
     """What the classifier saw and how sure it was; or that the file brought its recipe."""
     if not found.seen:
-        return "<p>This file brought its recipe along: here is the same avatar again.</p>"
+        brought = _("This file brought its recipe along: here is the same avatar again.")
+        return f"<p>{escape(brought)}</p>"
     rows = "".join(
-        f"<tr><th scope=row>{a.title}</th>"
-        f"<td>{escape(pipeline.vocabulary.label(a.name, value))}</td><td>{p:.0%}</td>"
-        f"<td>{'' if p >= SURE else 'unsure: left on Any'}</td></tr>"
+        f"<tr><th scope=row>{escape(_(a.title))}</th>"
+        f"<td>{escape(label(pipeline.vocabulary, a.name, value))}</td><td>{p:.0%}</td>"
+        f"<td>{escape(remark)}</td></tr>"
         for a in ATTRIBUTES
         if a.name in found.seen
         for value, p in [found.seen[a.name]]
+        for remark in [_remark(p, found.recipe.named_looks[a.name])]
     )
     return (
-        f"<table><thead><tr><th>Look<th>Seen<th>Confidence<th></thead><tbody>{rows}</tbody></table>"
+        ("" if found.probable else f'<p class="doubt">{escape(_(NO_AVATAR))}</p>')
+        + f"<table><thead><tr><th>{escape(_('Look'))}<th>{escape(_('Seen'))}"
+        f"<th>{escape(_('Confidence'))}<th></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def _remark(confidence: float, taken: int) -> str:
+    if taken == ANY:
+        return _("not in this model: left on Any")
+    return "" if confidence >= SURE else _("unsure")

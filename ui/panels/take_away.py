@@ -1,4 +1,7 @@
-"""The panel that turns the shown avatar into a file: format, size, style, background, shape."""
+"""The panel that turns the shown avatar into a file, or into a few lines for a page or a program.
+
+The large picture shows what is chosen here.
+"""
 
 from __future__ import annotations
 
@@ -8,65 +11,154 @@ from typing import Any
 import gradio as gr
 
 from avatar_model import AvatarPipeline
-from ui.browser_state import BrowserState
-from ui.files.picture_file import FORMATS, SHAPES, SIZES, STYLES, FileOptions
-from ui.html.elements import html, img
-from ui.link import picture_address
+from ui.files.picture_file import FORMATS, FileOptions
+from ui.generation import Avatar
+from ui.html.elements import html
+from ui.link import picture_address, to_query, to_short_query
+from ui.recipe import Recipe
+from ui.translation import _
 
 DEFAULT = FileOptions()
+BACKGROUNDS = ("transparent", "plain", "two colors")
+SIZES = (64, 128, 256, 512, 1024)
+"""Offered; any other from 16 to 1024 can be typed."""
 
 
-def make_take_away(pipeline: AvatarPipeline, state: gr.JSON) -> None:
-    """Lay the panel out; its link follows every new picture."""
-    small = f"{'first ' if len(pipeline.sizes) > 1 else ''}{pipeline.sizes[0]}"
-    with gr.Row(elem_classes="fields"):
-        options: dict[str, Any] = {
-            "format": gr.Radio([(f.upper(), f) for f in FORMATS], value="png", label="Format"),
-            "size": gr.Radio([(f"{s} px", s) for s in SIZES], value=DEFAULT.size, label="Size"),
-            "style": gr.Radio(
-                [(s.capitalize(), s) for s in STYLES],
-                value=DEFAULT.style,
-                label="Enlarged",
-                info=f"Crisp keeps the model's {small} pixels as squares.",
+def make_take_away(pipeline: AvatarPipeline) -> tuple[dict[str, Any], gr.HTML]:
+    """Lay the panel out.
+
+    Returns:
+        the controls, by the names of ``chosen``, and what shows ``take_away_html``.
+    """
+    with gr.Row(elem_classes="fields", elem_id="file-options"):
+        controls: dict[str, Any] = {
+            "format": gr.Radio([(f.upper(), f) for f in FORMATS], value="png", label=_("Format")),
+            "size": gr.Dropdown(
+                [(f"{size} px", size) for size in SIZES],
+                value=DEFAULT.size,
+                label=_("Size"),
+                info=_("Any from 16 to 1024 can be typed."),
+                allow_custom_value=True,
+                min_width=220,
             ),
-            "shape": gr.Radio(
-                [(s.capitalize(), s) for s in SHAPES], value=DEFAULT.shape, label="Shape"
+            "zoom": gr.Slider(0.5, 2.5, 1, step=0.05, label=_("Zoom"), min_width=220),
+            "radius": gr.Slider(
+                0,
+                50,
+                0,
+                step=1,
+                label=_("Corner radius, %"),
+                info=_("50 is a circle."),
+                min_width=220,
+            ),
+            "border": gr.Slider(0, 20, 0, step=0.5, label=_("Border, %"), min_width=220),
+            "border_color": gr.ColorPicker(
+                "#1c1917", label=_("Color of the border"), visible=False
+            ),
+            "back": gr.Radio(
+                [
+                    (_("Transparent"), "transparent"),
+                    (_("One color"), "plain"),
+                    (_("Two colors"), "two colors"),
+                ],
+                value="transparent",
+                label=_("Background"),
+            ),
+            "background": gr.ColorPicker("#ffd166", label=_("Color"), visible=False),
+            "background2": gr.ColorPicker("#ef6f6c", label=_("Color below"), visible=False),
+            "flip": gr.Checkbox(value=False, label=_("Mirrored")),
+            "style": gr.Radio(
+                [(_("Smooth"), "smooth"), (_("Crisp"), "crisp")],
+                value=DEFAULT.style,
+                label=_("Enlarged"),
+                info=_("Crisp keeps the model's smallest picture as squares."),
             ),
         }
-        transparent = gr.Checkbox(value=True, label="Transparent background")
-        colour = gr.ColorPicker("#ffd166", label="Background", visible=False)
-    link = html(elem_id="take-away")
-
-    def show(sent: Any, transparent: bool, colour: str, **options: Any) -> str:
-        """A preview and the link below it."""
-        state = BrowserState.parse(sent)
-        if not state.now:
-            return ""
-        chosen = FileOptions(**options, background=None if transparent else colour)
-        settings = {name: value for name, value in vars(chosen).items() if value is not None}
-        address = picture_address(state.picked_recipe(pipeline), **settings)
-        return (
-            f'<figure><div class="paper">{img(address, chosen.size or 0, "What you get")}</div>'
-            f'<figcaption><a download href="{escape(address)}&amp;download=1">'
-            f"Download {chosen.format.upper()}, {chosen.size} px</a></figcaption></figure>"
-        )
-
     quiet: dict[str, Any] = {"queue": False, "api_visibility": "private"}
-    gr.on(
-        [state.change, *(o.change for o in (*options.values(), transparent, colour))],
-        show,
-        [state, transparent, colour],
-        link,
-        inputs_kwargs=options,
-        show_progress="hidden",
+    controls["back"].change(
+        lambda back: [
+            gr.update(visible=back != "transparent"),
+            gr.update(visible=back[:3] == "two"),
+        ],
+        controls["back"],
+        [controls["background"], controls["background2"]],
         **quiet,
     )
-    options["format"].change(
+    controls["border"].change(
+        lambda border: gr.update(visible=bool(border)),
+        controls["border"],
+        controls["border_color"],
+        **quiet,
+    )
+    controls["format"].change(
         lambda format: gr.update(visible=format != "svg"),  # outlines have no pixels
-        options["format"],
-        options["style"],
+        controls["format"],
+        controls["style"],
         **quiet,
     )
-    transparent.change(
-        lambda is_transparent: gr.update(visible=not is_transparent), transparent, colour, **quiet
+    return controls, html(elem_id="take-away", script="panels/take_away.js")
+
+
+def chosen(values: dict[str, Any]) -> dict[str, Any]:
+    """What the controls say, for ``FileOptions.parse``.
+
+    Args:
+        values: of the controls; may have others beside them.
+    """
+    names = ("format", "size", "style", "zoom", "flip", "radius", "border")
+    given = {name: values.get(name) for name in names}
+    given["size"] = str(given["size"]).removesuffix("px").strip()
+    if given["border"]:
+        given["border_color"] = values.get("border_color")
+    if values.get("back") in BACKGROUNDS[1:]:
+        given["background"] = values.get("background")
+    if values.get("back") == BACKGROUNDS[2]:
+        given["background2"] = values.get("background2")
+    return given
+
+
+def take_away_html(avatar: Avatar, options: FileOptions) -> str:
+    """The link to the file, and the avatar as lines to copy.
+
+    Addresses begin with ``{page}`` or, what is no page, with ``{here}``: the browser knows where
+    that is.
+    """
+    address = picture_address(avatar.recipe, **options.query())
+    named = _("Download {kind}, {size} px", kind=options.format.upper(), size=options.size)
+    picture = f"{{here}}{address}"
+    snippets = (
+        (_("Link"), f"{{page}}?{to_query(avatar.asked)}"),
+        (_("Short link"), f"{{page}}?{to_short_query(avatar.asked)}"),
+        (_("Picture"), picture),
+        ("HTML", f'<img src="{escape(picture)}" width="{options.size}" alt="{_("Avatar")}">'),
+        ("Markdown", f"![{_('Avatar')}]({picture})"),
+        ("Python", _python(avatar.recipe)),
+    )
+    rows = "".join(
+        f"<div><dt>{escape(title)}</dt><dd><code>{escape(text)}</code>"
+        f'<button type="button" data-text="{escape(text)}" aria-label="'
+        f'{escape(_("Copy: {what}", what=title))}">{escape(_("Copy"))}</button></dd></div>'
+        for title, text in snippets
+    )
+    licence = '<a href="https://creativecommons.org/licenses/by/4.0/" rel="license">CC BY 4.0</a>'
+    credit = escape(
+        _(
+            "The model learned from Cartoon Set by Google LLC, under {licence}: name it where you "
+            "show the avatar."
+        )
+    )
+    return (
+        f'<p><a class="download" download href="{escape(address)}&amp;download=1">'
+        f"{escape(named)}</a></p><p>{credit.replace('{licence}', licence)}</p><dl>{rows}</dl>"
+    )
+
+
+def _python(recipe: Recipe) -> str:
+    """The same avatar with the library."""
+    settings = "".join(f", {name}={value!r}" for name, value in recipe.settings.items())
+    return (
+        "from avatar_model import AvatarPipeline\n"
+        'pipe = AvatarPipeline.from_pretrained("assets/model")\n'
+        f"out = pipe({recipe.named_looks}, seed={recipe.seed}{settings})\n"
+        'out.images[0].save("avatar.png")'
     )

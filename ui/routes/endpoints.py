@@ -21,7 +21,7 @@ from avatar_model.attributes import ANY_LABEL
 from avatar_model.guidance import GUIDANCE_METHODS
 from avatar_model.samplers import SAMPLERS
 from ui.contact_sheet import MAX_SHEET, generate_contact_sheet
-from ui.files.picture_file import SIZES, FileOptions
+from ui.files.picture_file import FileOptions
 from ui.generation import AvatarGenerator, random_seed
 from ui.recipe import Recipe
 from ui.routes.served_files import serve
@@ -34,20 +34,34 @@ def add_endpoints(generator: AvatarGenerator) -> None:
     """Make them part of the page that is being laid out."""
     pipeline = generator.scheduler.pipeline
 
-    def recipe_of(given: dict[str, Any], seed: Any) -> Recipe:
-        return Recipe.parse(pipeline, {**given, "seed": random_seed() if seed is None else seed})
+    def recipe_of(given: dict[str, Any], **optional: Any) -> Recipe:
+        if optional["name"] is not None:
+            # What was not given has arrived as "Any", and would win over the looks of the name.
+            given = {n: None if value == ANY_LABEL else value for n, value in given.items()}
+        elif optional["seed"] is None:
+            optional["seed"] = random_seed()
+        return Recipe.parse(pipeline, given | optional)
 
-    def generate(*, size: Any = None, seed: Any = None, **given: Any) -> Any:
+    def generate(
+        *,
+        size: Any = None,
+        seed: Any = None,
+        name: Any = None,
+        name_version: Any = None,
+        **given: Any,
+    ) -> Any:
         """Draw avatars: square PNG files with a transparent background.
 
         Every attribute takes a label, a number or "Any", which draws it at random. Image i uses
-        seed + i; without a seed it is random. Size is the side of the pictures in pixels; by
-        default they are as large as the model draws them, DRAWN. Returns the files and, for each,
-        its "seed" and its complete "attributes" (labels) and "values" (numbers): send either of
-        these back with the seed to get the same picture.
+        seed + i; without a seed it is random. A name has its own looks and seed, always the same,
+        for what is left out. Size is the side of the pictures in pixels; by default they are as
+        large as the model draws them, DRAWN. Returns the files and, for each, its "seed" and its
+        complete "attributes" (labels) and "values" (numbers): send either of these back with the
+        seed to get the same picture.
         """
         options = FileOptions(size=size)
-        recipe, source = recipe_of(given, seed), options.source_size(pipeline.sizes)
+        recipe = recipe_of(given, seed=seed, name=name, name_version=name_version)
+        source = options.source_size(pipeline.sizes)
         avatars = generator.generate(recipe, size=source).avatars
         files = [_file(a.file(options), f"avatar-{a.recipe.seed}.png") for a in avatars]
         return files, [
@@ -55,13 +69,16 @@ def add_endpoints(generator: AvatarGenerator) -> None:
             for a in avatars
         ]
 
-    def sheet(*, count: Any, seed: Any = None, **given: Any) -> Any:
+    def sheet(
+        *, count: Any, seed: Any = None, name: Any = None, name_version: Any = None, **given: Any
+    ) -> Any:
         """Draw one PNG file with many avatars, which share the attributes that are given.
 
         Attributes and settings are those of /generate; "count" is 1..64, avatar i uses seed + i.
         """
         whole("count", count, 1, MAX_SHEET)
-        recipe, file = recipe_of(given, seed), io.BytesIO()
+        recipe = recipe_of(given, seed=seed, name=name, name_version=name_version)
+        file = io.BytesIO()
         generate_contact_sheet(generator, recipe, int(count)).save(file, "PNG")
         return _file(file.getvalue(), f"avatars-{recipe.seed}.png")
 
@@ -85,7 +102,7 @@ def add_endpoints(generator: AvatarGenerator) -> None:
 
     generate.__doc__ = str(generate.__doc__).replace("DRAWN", str(pipeline.sizes[-1]))
     recipe = _recipe_parameters(pipeline)
-    own = {"num_images": (int, 1), "size": (Literal[SIZES] | None, None)}
+    own = {"num_images": (int, 1), "size": (int | None, None)}
     _add(generate, recipe | own, files=list[FileData], avatars=list[dict[str, Any]])
     _add(sheet, recipe | {"count": (int, 24)}, file=FileData)
     _add(attributes, {}, attributes=dict[str, Any])
@@ -105,6 +122,8 @@ def _recipe_parameters(pipeline: AvatarPipeline) -> Parameters:
         "num_inference_steps": (int, defaults["num_inference_steps"]),
         "sampler": (Literal[tuple(SAMPLERS)], defaults["sampler"]),
         "seed": (int | None, None),
+        "name": (str | None, None),
+        "name_version": (int | None, None),
     }
 
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import time
 import zipfile
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ui.files.picture_file import FileOptions, encode
+from avatar_model import AvatarPipeline
+from ui.files.picture_file import OPTIONS, FileOptions, encode, read_recipe
 from ui.inference.client import client_of
 from ui.inference.scheduler import TIME_LIMIT, Scheduler, too_long
 from ui.inference.worker_pool import workers
@@ -26,7 +30,8 @@ from ui.recipe import Recipe
 from ui.routes.answer_headers import PUBLIC
 from ui.routes.answering import or_sentence, unless_gone
 
-OPTIONS = ("size", "style", "background", "shape")
+MAX_COLLECTION = 24
+"""Avatars that a browser keeps, and one ZIP file holds."""
 KEEP = "public, max-age=3600"
 """Afterwards a browser asks again; so long pictures may be those of a model that was replaced."""
 KEEP_OF_THIS_MODEL = "public, max-age=31536000, immutable"
@@ -56,26 +61,38 @@ def make_routes(scheduler: Scheduler, model: str, stands_in: bool = False) -> li
             raise ValueError("an address is one picture: num_images must be 1")
         (content,) = await files([recipe], options, request)
         name = f"avatar-{recipe.seed}.{options.format}" if save is not None else ""
-        return _file(content, options.mime_type, name, keep(meant))
+        return _file(content, options.mime_type, name, keep(meant, query))
 
     async def archive(request: Request) -> Response:
-        """All pictures of a recipe as PNG files in a ZIP file."""
-        recipe = Recipe.parse(scheduler.pipeline, request.query_params)
-        recipes = recipe.singles()
+        """All pictures of a recipe, or of a collection, as PNG files in a ZIP file."""
+        query = request.query_params
+        collection = query.getlist("avatar")
+        if collection:
+            recipes = _collection(scheduler.pipeline, query, collection)
+            names = [f"{i:02}-avatar-{one.seed}.png" for i, one in enumerate(recipes, start=1)]
+        else:
+            recipes = Recipe.parse(scheduler.pipeline, query).singles()
+            names = [f"avatar-{one.seed}.png" for one in recipes]
+        pictures = await files(recipes, FileOptions(size=None), request)
+        members = dict(zip(names, pictures, strict=True))
+        if collection:
+            members["recipes.json"] = _recipes_file(names, pictures)
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as file:
-            pictures = await files(recipes, FileOptions(size=None), request)
-            for one, picture in zip(recipes, pictures, strict=True):
+            for name, member in members.items():
                 # By its name alone it would have the time of today, and be another file each time.
-                file.writestr(zipfile.ZipInfo(f"avatar-{one.seed}.png"), picture)
-        name = f"avatars-{recipe.seed}.zip"
-        return _file(content.getvalue(), "application/zip", name, keep(None))
+                file.writestr(zipfile.ZipInfo(name), member)
+        name = "avatars.zip" if collection else f"avatars-{recipes[0].seed}.zip"
+        named = dict(parse_qsl("&".join([str(query), *collection])))
+        return _file(content.getvalue(), "application/zip", name, keep(None, named))
 
-    def keep(meant: str | None) -> str:
+    def keep(meant: str | None, query: Mapping[str, str]) -> str:
         """How long a picture is good, if its address says that this model is meant."""
-        if meant == identity:
-            return KEEP_OF_THIS_MODEL
-        return NEVER_KEEP if meant is not None or stands_in else KEEP
+        if meant != identity and (meant is not None or stands_in):
+            return NEVER_KEEP
+        for_all = KEEP_OF_THIS_MODEL if meant == identity else KEEP
+        # Whose name it is concerns nobody but the browser that asks.
+        return for_all.replace("public", "private") if "name" in query else for_all
 
     async def files(recipes: list[Recipe], options: FileOptions, request: Request) -> list[bytes]:
         """Generated, and each as a file that knows its recipe."""
@@ -125,6 +142,35 @@ def make_routes(scheduler: Scheduler, model: str, stands_in: bool = False) -> li
         Route("/avatars.zip", for_any_site(archive), methods=["GET"]),
         Route("/health", health, methods=["GET"]),
     ]
+
+
+def _collection(
+    pipeline: AvatarPipeline, query: Mapping[str, str], queries: list[str]
+) -> list[Recipe]:
+    """The recipes of an address with ``avatar=QUERY`` many times."""
+    if others := set(query) - {"avatar"}:
+        raise ValueError(f"{min(others)!r:.80} cannot stand beside avatar, only inside of it")
+    if len(queries) > MAX_COLLECTION:
+        raise ValueError(f"there are {len(queries)} times avatar, at most {MAX_COLLECTION}")
+    recipes = []
+    for number, text in enumerate(queries, start=1):
+        try:
+            recipe = Recipe.parse(pipeline, dict(parse_qsl(text, keep_blank_values=True)))
+            if recipe.num_images != 1:
+                raise ValueError("num_images must be 1")
+        except ValueError as error:
+            raise ValueError(f"avatar {number}: {error}") from None
+        recipes.append(recipe)
+    return recipes
+
+
+def _recipes_file(names: list[str], pictures: list[bytes]) -> bytes:
+    """What ``ui/panels/collection.py`` imports: of each picture its file and its recipe."""
+    avatars = [
+        {"file": name, **(read_recipe(picture) or {})}
+        for name, picture in zip(names, pictures, strict=True)
+    ]
+    return json.dumps({"version": 1, "avatars": avatars}, indent=1).encode()
 
 
 def _file(content: bytes, media_type: str, name: str, keep: str) -> Response:

@@ -16,9 +16,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from avatar_model import AvatarPipeline
 from ui.errors import Page
 from ui.inference.listeners import MAX_EVENTS
 from ui.routes.answer_headers import AnswerHeaders
+from ui.server.document import document_routes
 from ui.server.forwarded import Forwarded, Proxies
 from ui.server.request_limits import RequestLimits
 
@@ -30,14 +32,13 @@ KEPT = {
     "/robots.txt",
     "/favicon.ico",
     "/manifest.json",
-    "/pwa_icon",
-    "/pwa_icon/{size}",
     "/assets/{path:path}",
     "/static/{path:path}",
     "/svelte/{path:path}",
     *(
         f"/gradio_api/{path}"
         for path in (
+            "app_id",
             "info",
             "info/",
             "openapi.json",
@@ -61,7 +62,8 @@ KEPT = {
         )
     ),
 }
-"""Gradio's routes that the page, its API document and Gradio's clients ask for."""
+"""Gradio's routes that the page, its API document and Gradio's clients ask for; some are ours now
+(``ui/server/document.py``)."""
 
 
 class _OfOneEvent(SessionState):
@@ -93,7 +95,9 @@ class _NoSessions(StateHolder):
         return _OfOneEvent(self.blocks)
 
 
-def make_app(page: Page, routes: Sequence[BaseRoute], **options: Any) -> ASGIApp:
+def make_app(
+    page: Page, pipeline: AvatarPipeline, routes: Sequence[BaseRoute], **options: Any
+) -> ASGIApp:
     """The application: these routes, the page at all others, limits and headers around both.
 
     Args:
@@ -120,6 +124,7 @@ def make_app(page: Page, routes: Sequence[BaseRoute], **options: Any) -> ASGIApp
     assert isinstance(mount.app, App)
     inner = mount.app
     mount.app = _OnlyKept(inner)
+    inner.router.routes[:0] = document_routes(inner, pipeline)
     inner.state_holder = _NoSessions()
     inner.state_holder.set_blocks(page)
     limited = RequestLimits(app, listeners)

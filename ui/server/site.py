@@ -50,6 +50,7 @@ class Site:
         begin()
         self.app = make_app(
             self._page,
+            pipeline,
             [*make_routes(self._scheduler, model, bool(notice)), make_route(pipeline)],
             theme=theme,
             css_paths=STYLES,

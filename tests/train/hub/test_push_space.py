@@ -233,7 +233,7 @@ def allowed(requirements):
 def test_a_space_installs_the_locked_versions(hub, checkout):
     push_space.main("user/page", yes=True)
     got = [Requirement(line) for line in tree(hub)["requirements.txt"].decode().splitlines()]
-    assert {r.name for r in got} > {"torch", "gradio", "starlette", "numpy", "vtracer"}
+    assert {r.name for r in got} > {"torch", "gradio", "starlette", "numpy", "contourpy"}
     assert all(re.fullmatch(r"==[\w.]+", str(r.specifier)) for r in got)
     assert f"gradio=={pinned('gradio')}" in map(str, got)
 

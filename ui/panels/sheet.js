@@ -1,0 +1,2 @@
+// The sheet of many: a face that is picked is taken up.
+element.addEventListener("change", ({ target }) => trigger("select", { recipe: target.value }));

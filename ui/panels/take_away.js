@@ -1,0 +1,23 @@
+// Lines to copy: where the page is, the browser knows best.
+const fill = () => {
+  const here = location.origin + location.pathname;
+  const page = document.querySelector("#result .avatars")?.dataset.home || here;
+  for (const part of element.querySelectorAll("code, [data-text]")) {
+    const text = (part.dataset.text ?? part.textContent).replace("{page}", page).replace("{here}", here);
+    if (part.dataset.text === undefined) part.textContent = text; else part.dataset.text = text;
+  }
+};
+watch("value", fill);
+fill(); // the tab may be opened after the value came
+element.addEventListener("click", async ({ target }) => {
+  if (target.dataset.text === undefined) return;
+  const label = target.textContent;
+  try {
+    await navigator.clipboard.writeText(target.dataset.text);
+    target.textContent = t("Copied");
+  } catch {
+    getSelection().selectAllChildren(target.previousSibling); // for Ctrl+C
+    target.textContent = t("Not allowed here");
+  }
+  setTimeout(() => { target.textContent = label; }, 1500);
+});
