@@ -42,19 +42,17 @@ TURN = """(state, locked, ...values) => {
 }"""
 """Requests may overtake one another on their way, so the browser says when it made them."""
 OPEN = f"""(state, locked, ...values) => {{
-  const kept = (name) => {{
-    try {{ return JSON.parse(sessionStorage.getItem(name)); }} catch {{ return null; }}
-  }};
   const wanted = kept("not-drawn");
-  sessionStorage.removeItem("not-drawn");
-  const opened = {{ ...state, open: kept("open-look") ?? state.open, now: wanted ? "{AGAIN}" : "" }};
+  kept("not-drawn", null);
+  const now = wanted ? "{AGAIN}" : "";
+  const opened = {{ ...state, open: kept("open-look") ?? state.open, now }};
   const given = [...(wanted ?? []), ...values.slice(wanted?.length ?? 0)];
   return ({TURN})(opened, kept("locked-looks") ?? locked, ...given);
 }}"""
 """A page that is loaded again has the look open that was, and the locks. Gradio loads it again when
 it has found its server again: then what could not be drawn meanwhile is."""
 RESET = f"""(...sent) => {{
-  try {{ sessionStorage.removeItem("locked-looks"); }} catch {{ /* storage is off */ }}
+  kept("locked-looks", null);
   return ({TURN})(...sent);
 }}"""
 GO = f"""(state, ...others) => {{

@@ -279,7 +279,7 @@ def visitor(browser, foreign):
 
 def test_no_word_of_the_page_is_left_in_english(visitor):
     page, texts = visitor("de-CH"), set()
-    page.locator("[data-save]").click()
+    page.locator("[data-copy=save]").click()
     for tab in page.get_by_role("tab").all():
         tab.click()
         if page.locator("#film-buttons button").first.is_visible():

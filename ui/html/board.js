@@ -1,10 +1,6 @@
 // The board. Its value, the locked looks, changes here and at once, so no answer from the server can
 // be too late for it. The sheet of a look is asked for. A tab of the browser keeps both; what
 // reads them is OPEN in ui/page.py.
-const keep = (name, value) => {
-  try { sessionStorage.setItem(name, JSON.stringify(value)); } catch { /* storage is off */ }
-  return value;
-};
 const sync = () => {
   for (const button of element.querySelectorAll("[data-lock]")) {
     const locked = props.value.includes(button.dataset.lock);
@@ -14,7 +10,7 @@ const sync = () => {
   for (const input of element.querySelectorAll("input")) input.checked = input.hasAttribute("checked");
 };
 element.addEventListener("change", ({ target }) => {
-  keep("open-look", target.value);
+  kept("open-look", target.value);
   trigger("select", { open: target.value });
 });
 element.addEventListener("click", (event) => {
@@ -22,7 +18,7 @@ element.addEventListener("click", (event) => {
   if (randomize) trigger("select", { randomize });
   if (!lock) return;
   const others = props.value.filter((name) => name !== lock);
-  props.value = keep("locked-looks", others.length === props.value.length ? [...others, lock] : others);
+  props.value = kept("locked-looks", others.length === props.value.length ? [...others, lock] : others);
   queueMicrotask(sync);
 });
 watch(["value", "looks"], () => {

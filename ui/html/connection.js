@@ -7,7 +7,7 @@ const look = async () => {
   if (waiting === null) return; // answered meanwhile
   if (!there) {
     note.hidden = false;
-    sessionStorage.setItem("not-drawn", JSON.stringify(wanted)); // should the page be loaded again
+    kept("not-drawn", wanted); // should the page be loaded again
     waiting = setTimeout(look, 2000);
     return;
   }
@@ -27,5 +27,5 @@ window.answered = () => {
   clearTimeout(waiting);
   waiting = null;
   note.hidden = true;
-  sessionStorage.removeItem("not-drawn");
+  kept("not-drawn", null);
 };

@@ -15,10 +15,9 @@ const remember = (query) => {
 // Every picture that was shown, kept by a tab of the browser: answers of the server could come back
 // in another order than what they answer.
 const LIMIT = 50, KEY = "shown-avatars";
-let past = { queries: [], now: -1 }, going = false;
-try { past = JSON.parse(sessionStorage.getItem(KEY)) ?? past; } catch { /* storage is off */ }
+let past = kept(KEY) ?? { queries: [], now: -1 }, going = false;
 const keep = () => {
-  try { sessionStorage.setItem(KEY, JSON.stringify(past)); } catch { /* storage is off */ }
+  kept(KEY, past);
   document.getElementById("undo").disabled = past.now <= 0;
   document.getElementById("redo").disabled = past.now >= past.queries.length - 1;
 };
@@ -39,7 +38,7 @@ window.inHistory = (step) => {
 };
 window.leaveHistory = () => { going = false; };
 // What had the focus is another element after every answer, or gone.
-const NAMES = ["data-keep", "data-copy", "data-save", "id"];
+const NAMES = ["data-keep", "data-copy", "id"];
 let focused = null;
 document.addEventListener("focusin", ({ target }) => {
   const name = element.contains(target) && NAMES.find((name) => target.hasAttribute(name));
@@ -63,23 +62,16 @@ const copies = {
     const png = fetch(large().querySelector("figcaption a").href.replace(/avatar\.\w+/, "avatar.png"));
     return navigator.clipboard.write([new ClipboardItem({ "image/png": png.then((r) => r.blob()) })]);
   },
+  save: async () => {
+    trigger("apply");
+    return collection.save(large().dataset.recipe) ? t("Saved") : t("Full");
+  },
 };
-element.addEventListener("click", async ({ target }) => {
-  const button = target.closest("button");
-  if (!button) return;
-  const { keep, save, copy } = button.dataset, label = button.textContent;
-  if (keep) return trigger("select", { keep });
-  let done = copy ? t("Copied") : t("Saved");
-  try {
-    await copies[copy]?.();
-    if (save !== undefined) {
-      trigger("apply");
-      if (!window.collection.save(large().dataset.recipe)) done = t("Full");
-    }
-  } catch { // no permission, or not a secure page
-    if (copy === "link") return window.prompt(t("The link to this avatar:"), link());
-    done = t("Not allowed here");
-  }
-  button.textContent = done;
-  setTimeout(() => { button.textContent = label; }, 1500);
+element.addEventListener("click", ({ target }) => {
+  const button = target.closest("button"), { keep, copy } = button?.dataset ?? {};
+  if (keep) trigger("select", { keep });
+  if (copy)
+    copied(button, copies[copy], t("Copied"), () => {
+      if (copy === "link") prompt(t("The link to this avatar:"), link());
+    });
 });

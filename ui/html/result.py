@@ -97,7 +97,7 @@ def _large(avatar: Avatar, archive: str, options: FileOptions, inline: bool) -> 
         for action, label, title in (
             ("data-copy=picture", _("Copy picture"), _("To paste it elsewhere")),
             ("data-copy=link", _("Copy link"), _("A link that draws this again")),
-            ('data-save=""', _("Save"), _("Keep it in the collection")),
+            ("data-copy=save", _("Save"), _("Keep it in the collection")),
         )
     )
     return (

@@ -14,7 +14,7 @@ from ui.inference.fair_queue import FairQueue
 
 T = TypeVar("T")
 THREADS = 2
-"""At once: the outlines of an SVG take up to 150 MB for a moment."""
+"""At once: the outlines of an SVG take up to 100 MB for a moment, of noise 350 MB."""
 MAX_WAITING = 1024
 TOO_MANY = "too many files are being made; please try again in a minute"
 URGENT_SECONDS = 0.02

@@ -9,15 +9,8 @@ const fill = () => {
 };
 watch("value", fill);
 fill(); // the tab may be opened after the value came
-element.addEventListener("click", async ({ target }) => {
-  if (target.dataset.text === undefined) return;
-  const label = target.textContent;
-  try {
-    await navigator.clipboard.writeText(target.dataset.text);
-    target.textContent = t("Copied");
-  } catch {
-    getSelection().selectAllChildren(target.previousSibling); // for Ctrl+C
-    target.textContent = t("Not allowed here");
-  }
-  setTimeout(() => { target.textContent = label; }, 1500);
+element.addEventListener("click", ({ target }) => {
+  const { text } = target.dataset;
+  const select = () => getSelection().selectAllChildren(target.previousSibling); // for Ctrl+C
+  if (text !== undefined) copied(target, () => navigator.clipboard.writeText(text), t("Copied"), select);
 });

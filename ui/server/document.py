@@ -34,7 +34,10 @@ HEAD = """<link rel="icon" type="image/png" href="favicon.ico">
 <link rel="manifest" href="manifest.json">
 """
 STYLE = Path(__file__).with_name("language.css").read_text(encoding="utf-8")
-SCRIPT = Path(__file__).with_name("language.js").read_text(encoding="utf-8")
+SCRIPT = "\n".join(
+    Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for name in ("language.js", "kept.js")
+)
 
 
 def document_routes(gradio: App, pipeline: AvatarPipeline) -> list[Route]:
