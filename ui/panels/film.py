@@ -28,7 +28,7 @@ FILM_SECONDS = 0.05
 def make_film(scheduler: Scheduler, state: gr.JSON) -> None:
     """Two buttons, and the strip below them."""
     with gr.Row(elem_id="film-buttons"):
-        as_set = gr.Button(_("Show how it is drawn"), size="sm", min_width=120)
+        as_set = gr.Button(_("Show how it is drawn"), size="sm", min_width=120, elem_id="show-film")
         longer = gr.Button(_("Show another picture, in 12 steps"), size="sm", min_width=120)
     strip = html(elem_id="film", script="panels/film.js")
     generator = AvatarGenerator(scheduler)

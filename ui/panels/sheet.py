@@ -45,7 +45,7 @@ def make_sheet(generator: AvatarGenerator, state: gr.JSON, board: gr.HTML) -> gr
         button = gr.Button(_("Draw a sheet"), size="sm", scale=0, min_width=140)
     sheet = html(elem_id="sheet-of-many", script="panels/sheet.js")
 
-    def show(sent: Any, locked: Any, number: int) -> str:
+    def show_sheet(sent: Any, locked: Any, number: int) -> str:
         recipe = BrowserState.parse(sent).picked_recipe(pipeline)
         sampled = sampled_looks(pipeline, recipe)
         looks = {name: sampled[name] for name in locked_looks(locked)}
@@ -57,7 +57,7 @@ def make_sheet(generator: AvatarGenerator, state: gr.JSON, board: gr.HTML) -> gr
             SECONDS * len(avatars),
         )
 
-    button.click(show, [state, board, count], sheet, api_visibility="private")
+    button.click(show_sheet, [state, board, count], sheet, api_visibility="private")
     return sheet
 
 
