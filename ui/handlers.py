@@ -106,6 +106,7 @@ class Handlers:
 
     def go(self, event: Event) -> Updates:
         """To what was shown before or after."""
+        event = replace(event, state=replace(event.state, picked=0))
         return self._generate(event, from_query(self.pipeline, event.state.now))
 
     def name(self, event: Event) -> Updates:

@@ -223,7 +223,8 @@ def _wire(
         shown = on(button.click, handler, js=js)
         shown.success(None, js=SHOW_PICTURE, api_visibility="private")
     on(name.submit, handlers.name, inputs_kwargs={**options["inputs_kwargs"], "name": name})
-    on(partial(gr.on, [option.change for option in file_options.values()]), handlers.file)
+    framed = [option.change for option in file_options.values()]
+    on(partial(gr.on, framed), handlers.file, trigger_mode="always_last")
     stop = buttons["stop"]
     on(stop.click, handlers.stop, show_progress="hidden")
     on(views.board.select, handlers.on_board)

@@ -70,7 +70,9 @@ def test_every_picture_that_was_shown_can_be_undone(page):
           new MutationObserver(() => {
             const query = document.querySelector("#result .avatars").dataset.query;
             if (query && query !== window.seen.at(-1)) window.seen.push(query);
-          }).observe(document.querySelector("#result"), { subtree: true, childList: true });
+          }).observe(document.querySelector("#result"), {
+            subtree: true, childList: true, attributes: true,
+          });
         }"""
     )
     first = result.get_attribute("data-query")
