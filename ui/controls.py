@@ -53,7 +53,7 @@ def _look(pipeline: AvatarPipeline, name: str, title: str) -> gr.Dropdown:
 def make_guidance(pipeline: AvatarPipeline) -> gr.Slider:
     """The guidance scale, and in a few words what it does."""
     with gr.Column(min_width=220, elem_id="guidance-control"):
-        slider = _slider(
+        scale = make_slider(
             "guidance-scale",
             _("Guidance scale"),
             _("How strongly your choices are followed."),
@@ -61,7 +61,7 @@ def make_guidance(pipeline: AvatarPipeline) -> gr.Slider:
             pipeline.defaults["guidance_scale"],
         )
         html(_scale_words)
-    return slider
+    return scale
 
 
 def _scale_words() -> str:
@@ -99,14 +99,14 @@ def make_settings(pipeline: AvatarPipeline) -> dict[str, Any]:
             info=_("How each step goes from noise towards the picture."),
             min_width=220,
         )
-        settings["num_inference_steps"] = _slider(
+        settings["num_inference_steps"] = make_slider(
             "steps",
             _("Steps"),
             _("From noise to picture. More take longer and rarely draw better."),
             (1, max_steps(pipeline), 1),
             defaults["num_inference_steps"],
         )
-        settings["num_images"] = _slider(
+        settings["num_images"] = make_slider(
             "number-of-images",
             _("Number of images"),
             _("Looks left on Any differ from image to image."),
@@ -124,10 +124,10 @@ def make_settings(pipeline: AvatarPipeline) -> dict[str, Any]:
     return settings
 
 
-def _slider(
-    elem_id: str, label: str, info: str, span: tuple[float, float, float], value: float
+def make_slider(
+    elem_id: str, label: str, info: str | None, span: tuple[float, float, float], value: float
 ) -> gr.Slider:
-    """A slider beside which anything can be typed: the recipe says what is wrong with it.
+    """A slider beside which anything can be typed: the handlers say what is wrong with it.
 
     Gradio would refuse it before any handler could set it right.
 
@@ -135,9 +135,9 @@ def _slider(
         span: lowest and highest value, and step.
     """
     low, high, step = span
-    slider = gr.Slider(
+    made = gr.Slider(
         low, high, value, step=step, label=label, info=info, min_width=220, elem_id=elem_id
     )
     # On the object: Gradio writes a file beside the module of whoever derives from a component.
-    slider.preprocess = lambda payload: payload  # type: ignore[method-assign]
-    return slider
+    made.preprocess = lambda payload: payload  # type: ignore[method-assign]
+    return made

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from avatar_model import ANY, ATTRIBUTES, Vocabulary
-from avatar_model.attributes import ANY_LABEL, Attribute
+from avatar_model.attributes import ANY_LABEL, Attribute, attribute
+from ui.recipe import Recipe
 from ui.translation import _, label_of
 
 GROUPS = ("Hair", "Face", "Eyes", "Eyebrows", "Facial hair", "Glasses")
 """Hair first: nothing makes two avatars look as different."""
+
+DESCRIBED = ("hair", "hair_color", "facial_hair", "glasses", "face_color", "eye_color")
 
 NO_GLASSES = 11
 SUNGLASSES = (0, 8, 9, 10)
@@ -26,6 +31,22 @@ def in_groups() -> dict[str, list[Attribute]]:
 def label(vocabulary: Vocabulary, name: str, value: int) -> str:
     """What the visitor calls a value."""
     return _(ANY_LABEL) if value == ANY else label_of(name, vocabulary.label(name, value))
+
+
+def describe(labels: Mapping[str, str]) -> str:
+    """What somebody who cannot see an avatar would want to know first.
+
+    Args:
+        labels: attribute name to what the vocabulary calls its value.
+    """
+    return "; ".join(
+        f"{_(attribute(name).title)}: {label_of(name, labels[name])}" for name in DESCRIBED
+    )
+
+
+def sampled_looks(vocabulary: Vocabulary, recipe: Recipe) -> dict[str, int]:
+    """What the looks of a recipe of one image are, "Any" resolved."""
+    return vocabulary.sample(recipe.named_looks, np.random.default_rng(recipe.seed))
 
 
 def why_hidden(name: str, looks: Mapping[str, int]) -> str:

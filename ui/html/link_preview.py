@@ -5,12 +5,10 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import parse_qsl
 
-import numpy as np
-
 from avatar_model import AvatarPipeline
-from avatar_model.attributes import NAMES, attribute
+from avatar_model.attributes import NAMES
 from ui.link import MAX_QUERY, from_query, picture_address, to_short_query
-from ui.looks import label
+from ui.looks import describe, sampled_looks
 from ui.recipe import SETTINGS, SHORTHANDS, Recipe
 from ui.translation import _
 
@@ -18,14 +16,17 @@ SIDE = 512
 """Pixels of the picture."""
 PAPER = "#bfe9e2"
 """Behind it: what is transparent may be shown on black."""
-DESCRIBED = ("hair", "hair_color", "facial_hair", "glasses", "face_color", "eye_color")
-EXAMPLE = {"hair": 57, "hair_color": 4, "face_color": 5, "eye_color": 2} | {
+EXAMPLE = {
+    "hair": 57,
+    "hair_color": 4,
+    "face_color": 5,
+    "eye_color": 2,
     "facial_hair": 14,
     "glasses": 7,
     "glasses_color": 0,
     "seed": 3,
 }
-"""Of a link that asks for nobody in particular; the page's icon as well (``ui/icon.png``)."""
+"""Of a link that asks for nobody in particular; also the page's icon (``ui/server/icon.png``)."""
 
 
 def link_preview(pipeline: AvatarPipeline, address: str, query: str) -> str:
@@ -47,10 +48,8 @@ def link_preview(pipeline: AvatarPipeline, address: str, query: str) -> str:
         recipe = Recipe.parse_leniently(pipeline, EXAMPLE)[0]
         page = address
     one = recipe.single(0)
-    title, text = (
-        _("Avatar maker"),
-        _("Choose looks, and a small diffusion model draws the avatar."),
-    )
+    title = _("Avatar maker")
+    text = _("Choose looks, and a small diffusion model draws the avatar.")
     content = {
         "description": text,
         "twitter:card": "summary",
@@ -73,8 +72,5 @@ def link_preview(pipeline: AvatarPipeline, address: str, query: str) -> str:
 
 def _description(pipeline: AvatarPipeline, recipe: Recipe) -> str:
     """The looks of an avatar, those on "Any" as the pipeline will sample them."""
-    vocabulary = pipeline.vocabulary
-    looks = vocabulary.sample(recipe.named_looks, np.random.default_rng(recipe.seed))
-    return "; ".join(
-        f"{_(attribute(name).title)}: {label(vocabulary, name, looks[name])}" for name in DESCRIBED
-    )
+    looks = sampled_looks(pipeline.vocabulary, recipe)
+    return describe({name: pipeline.vocabulary.label(name, v) for name, v in looks.items()})

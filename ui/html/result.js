@@ -63,8 +63,11 @@ const copies = {
     return navigator.clipboard.write([new ClipboardItem({ "image/png": png.then((r) => r.blob()) })]);
   },
   save: async () => {
-    trigger("apply");
-    return collection.save(large().dataset.recipe) ? t("Saved") : t("Full");
+    try {
+      collection.problem = collection.save(large().dataset.recipe) ? "" : "full";
+    } catch { collection.problem = "off"; }
+    trigger("apply"); // it is told
+    return { "": t("Saved"), full: t("Full"), off: t("Not allowed here") }[collection.problem];
   },
 };
 element.addEventListener("click", ({ target }) => {

@@ -10,17 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 from html import escape
 
-from avatar_model.attributes import NAMES, attribute
+from avatar_model.attributes import NAMES
 from ui.files.picture_file import FileOptions
 from ui.generation import Avatar, Generation
 from ui.html.elements import img
 from ui.link import page_address, picture_address, to_query, to_short_query
-from ui.looks import in_groups
+from ui.looks import describe, in_groups
 from ui.recipe import SETTINGS, SHORTHANDS
 from ui.translation import _, label_of
-
-ALT_NAMES = ("hair", "hair_color", "facial_hair", "glasses", "face_color", "eye_color")
-"""What somebody who cannot see the picture would want to know first."""
 
 
 def empty_result() -> str:
@@ -84,12 +81,11 @@ def shown_as(options: FileOptions, side: int) -> FileOptions:
 
 def _large(avatar: Avatar, archive: str, options: FileOptions, inline: bool) -> str:
     address = escape(picture_address(avatar.recipe, **options.query(), download=1))
-    alt = "; ".join(
-        f"{_(attribute(name).title)}: {label_of(name, avatar.labels[name])}" for name in ALT_NAMES
-    )
     shown = shown_as(options, avatar.image.width)
     source = avatar.file(shown) if inline else _address(avatar, options)
-    picture = img(source, avatar.image.width, f"{_('Avatar')}. {alt}", lazy=not inline)
+    picture = img(
+        source, avatar.image.width, f"{_('Avatar')}. {describe(avatar.labels)}", lazy=not inline
+    )
     kind = options.format.upper()
     pixels = _("{size} pixels", size=options.size)
     buttons = "".join(

@@ -28,12 +28,8 @@ VERSION = 1
 """Of that file."""
 MAX_SAID = 1000
 """Characters."""
-SAVE = """() => {
-  const figures = [...document.querySelectorAll("#result figure")];
-  const { recipe } = figures.find((figure) => figure.offsetParent).dataset;
-  try { return [collection.save(recipe) ? "" : "full"]; } catch { return ["off"]; }
-}"""
-"""In the browser, where the saved avatars are: no answer from the server can lose one."""
+PROBLEM = "() => [window.collection.problem]"
+"""Of saving, which the browser does, where the saved avatars are: no answer can lose one."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ def make_saved(
     storage = (UI / "panels/storage.js").read_text(encoding="utf-8")
     storage = storage.replace("LIMITS", json.dumps(limits))
     page.load(None, saved, saved, js=storage, **private)
-    result.apply(tell, saved, None, js=SAVE, show_progress="hidden", **private)
+    result.apply(tell, saved, None, js=PROBLEM, show_progress="hidden", **private)
     latest: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden", **private}
     strip.input(show, strip, strip, queue=False, **latest)
     strip.upload(bring, None, strip, queue=False, **private)

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from PIL import Image
 
 from avatar_model import AvatarPipeline
@@ -19,6 +18,7 @@ from ui.html.elements import html, img
 from ui.inference.client import current_client, current_listener
 from ui.inference.scheduler import Scheduler
 from ui.link import thumbnail_address
+from ui.looks import sampled_looks
 from ui.recipe import Recipe
 from ui.routes.served_files import serve
 from ui.translation import _
@@ -79,7 +79,7 @@ def morph_frames(scheduler: Scheduler, recipes: list[Recipe]) -> list[Image.Imag
     frames: list[Image.Image] = []
     for pair in pairwise(recipes):
         # What "Any" becomes belongs to a recipe's own seed.
-        looks = [sampled_looks(scheduler.pipeline, recipe) for recipe in pair]
+        looks = [sampled_looks(scheduler.pipeline.vocabulary, recipe) for recipe in pair]
         client, listens = current_client(), current_listener()
         with scheduler.alone(FRAMES, guidance, client, listens) as tools:
             part = tools.morph(*looks, num_frames=FRAMES, seed=first.seed, **guidance)
@@ -87,11 +87,6 @@ def morph_frames(scheduler: Scheduler, recipes: list[Recipe]) -> list[Image.Imag
     if frames[0].width > SIDE:
         frames = [resize(frame, SIDE) for frame in frames]
     return frames
-
-
-def sampled_looks(pipeline: AvatarPipeline, recipe: Recipe) -> dict[str, int]:
-    """What the looks of a recipe of one image are, "Any" resolved."""
-    return pipeline.vocabulary.sample(recipe.named_looks, np.random.default_rng(recipe.seed))
 
 
 def morph_html(pipeline: AvatarPipeline, recipes: list[Recipe], frames: list[Image.Image]) -> str:

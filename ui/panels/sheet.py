@@ -18,7 +18,7 @@ from ui.contact_sheet import GAP, MAX_SHEET, SECONDS, generate_many, sheet_of
 from ui.generation import AvatarGenerator, in_turn, random_seed
 from ui.html.elements import html
 from ui.link import to_query
-from ui.panels.morph import sampled_looks
+from ui.looks import sampled_looks
 from ui.recipe import Recipe
 from ui.routes.served_files import serve
 from ui.translation import _
@@ -47,7 +47,7 @@ def make_sheet(generator: AvatarGenerator, state: gr.JSON, board: gr.HTML) -> gr
 
     def show_sheet(sent: Any, locked: Any, number: int) -> str:
         recipe = BrowserState.parse(sent).picked_recipe(pipeline)
-        sampled = sampled_looks(pipeline, recipe)
+        sampled = sampled_looks(pipeline.vocabulary, recipe)
         looks = {name: sampled[name] for name in locked_looks(locked)}
         recipe = replace(recipe.single(0, dict.fromkeys(NAMES, ANY) | looks), seed=random_seed())
         avatars = generate_many(generator, recipe, int(number))

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from avatar_model import AvatarPipeline
+from ui.controls import make_slider
 from ui.files.picture_file import FORMATS, FileOptions
 from ui.generation import Avatar
 from ui.html.elements import html
@@ -30,6 +31,7 @@ def make_take_away(pipeline: AvatarPipeline) -> tuple[dict[str, Any], gr.HTML]:
     Returns:
         the controls, by the names of ``chosen``, and what shows ``take_away_html``.
     """
+    backgrounds = (_("Transparent"), _("One color"), _("Two colors"))
     with gr.Row(elem_classes="fields", elem_id="file-options"):
         controls: dict[str, Any] = {
             "format": gr.Radio([(f.upper(), f) for f in FORMATS], value="png", label=_("Format")),
@@ -41,27 +43,17 @@ def make_take_away(pipeline: AvatarPipeline) -> tuple[dict[str, Any], gr.HTML]:
                 allow_custom_value=True,
                 min_width=220,
             ),
-            "zoom": gr.Slider(0.5, 2.5, 1, step=0.05, label=_("Zoom"), min_width=220),
-            "radius": gr.Slider(
-                0,
-                50,
-                0,
-                step=1,
-                label=_("Corner radius, %"),
-                info=_("50 is a circle."),
-                min_width=220,
+            "zoom": make_slider("zoom", _("Zoom"), None, (0.5, 2.5, 0.05), DEFAULT.zoom),
+            "radius": make_slider(
+                "radius", _("Corner radius, %"), _("50 is a circle."), (0, 50, 1), DEFAULT.radius
             ),
-            "border": gr.Slider(0, 20, 0, step=0.5, label=_("Border, %"), min_width=220),
+            "border": make_slider("border", _("Border, %"), None, (0, 20, 0.5), DEFAULT.border),
             "border_color": gr.ColorPicker(
                 "#1c1917", label=_("Color of the border"), visible=False
             ),
             "back": gr.Radio(
-                [
-                    (_("Transparent"), "transparent"),
-                    (_("One color"), "plain"),
-                    (_("Two colors"), "two colors"),
-                ],
-                value="transparent",
+                list(zip(backgrounds, BACKGROUNDS, strict=True)),
+                value=BACKGROUNDS[0],
                 label=_("Background"),
             ),
             "background": gr.ColorPicker("#ffd166", label=_("Color"), visible=False),
@@ -77,8 +69,8 @@ def make_take_away(pipeline: AvatarPipeline) -> tuple[dict[str, Any], gr.HTML]:
     quiet: dict[str, Any] = {"queue": False, "api_visibility": "private"}
     controls["back"].change(
         lambda back: [
-            gr.update(visible=back != "transparent"),
-            gr.update(visible=back[:3] == "two"),
+            gr.update(visible=back != BACKGROUNDS[0]),
+            gr.update(visible=back == BACKGROUNDS[2]),
         ],
         controls["back"],
         [controls["background"], controls["background2"]],
