@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import os
 import uuid
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -20,16 +18,9 @@ from avatar_model import ATTRIBUTES, AvatarPipeline, Vocabulary
 from benchmarks.app_server import AppServer, running_app
 from tests.tiny import save_with_upscaler, untrained
 
-T = TypeVar("T")
 SECRET = "hf_notATokenButLooksLikeOne0123456789"
 CASES = int(os.environ.get("FUZZ_CASES", "40"))
 """Per property. The long version: FUZZ_CASES=10000."""
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine; in a thread, as Playwright's tests leave a loop in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
 
 
 @dataclasses.dataclass

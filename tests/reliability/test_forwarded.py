@@ -6,10 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.coroutines import run
 from ui.inference.client import client_of
 from ui.server.forwarded import Forwarded, Proxies
-
-from .conftest import run
 
 
 def seen(proxies, peer, **headers):

@@ -9,8 +9,7 @@ import gradio
 import torch
 
 from benchmarks import load
-
-from .conftest import run
+from tests.coroutines import run
 
 
 def test_visitors_and_a_burst_without_an_error(site):

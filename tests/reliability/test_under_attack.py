@@ -19,8 +19,7 @@ import pytest
 
 from benchmarks import under_attack
 from benchmarks.app_server import running_app
-
-from .conftest import run
+from tests.coroutines import run
 
 SECONDS = 20
 FEW = 120

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import threading
@@ -14,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 import uvicorn
+from starlette.testclient import TestClient
 
 from tests.ui.browsing import DESKTOP, picture
 from tests.ui.pictures import opened
@@ -158,7 +158,8 @@ def test_a_preview_is_where_the_page_is_for_others(
 ):
     for name, value in {"FORWARDED_ALLOW_IPS": "*", **environment}.items():
         monkeypatch.setenv(name, value)
-    metas = Document(get(site(pipeline, monkeypatch, tmp_path), "/?seed=7", FORWARDED).text).metas
+    client = TestClient(site(pipeline, monkeypatch, tmp_path), client=("127.0.0.1", 1))
+    metas = Document(client.get("/?seed=7", headers=FORWARDED).text).metas
     assert metas["og:url"].startswith(f"{address}?")
     assert metas["og:image"].startswith(f"{address}avatar.png?")
 
@@ -167,17 +168,6 @@ def site(pipeline, patch, folder):
     """The application in this process."""
     patch.setenv("GRADIO_TEMP_DIR", str(folder))
     return Site(pipeline, "test").app
-
-
-def get(app, address, headers):
-    """An answer of it."""
-
-    async def ask():
-        transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            return await client.get(address, headers=headers)
-
-    return asyncio.run(ask())
 
 
 SAME_EVERYWHERE = re.compile(

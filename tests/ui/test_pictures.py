@@ -8,7 +8,6 @@ import json
 import urllib.error
 import urllib.request
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
@@ -17,6 +16,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from tests.coroutines import run
 from tests.ui.pictures import opened, same
 from ui.files.picture_file import read_recipe
 from ui.from_name import looks_and_seed
@@ -216,6 +216,5 @@ def test_nobody_draws_for_who_has_hung_up(pipeline):
         scheduler.abandon(futures)
 
     with scheduler.alone():  # so that it has to wait
-        # In a thread: Playwright keeps a loop running in this one.
-        ThreadPoolExecutor(1).submit(asyncio.run, ask()).result()
+        run(ask())
         assert scheduler.waiting == 0
