@@ -24,7 +24,8 @@ SWEEP_BYTES = MAX_BYTES // 8
 
 logger = logging.getLogger(__name__)
 _written = 0
-_enough = threading.Event()
+"""Bytes since the start, under the lock of ``_more``."""
+_more = threading.Condition()
 
 
 def private_folder() -> str:
@@ -57,9 +58,9 @@ def serve(content: bytes, name: str) -> str:
     with moved_into_place(path) as temporary:
         temporary.touch(0o600)  # nobody else on this machine needs to read it
         temporary.write_bytes(content)
-    _written += len(content)
-    if _written > SWEEP_BYTES:
-        _enough.set()
+    with _more:
+        _written += len(content)
+        _more.notify_all()
     return str(path.resolve())
 
 
@@ -95,17 +96,20 @@ def keep_sweeping(max_bytes: int = MAX_BYTES) -> None:
     """Sweep now, and from now on as long as the process lives."""
 
     def work() -> None:
-        global _written
         while True:
-            try:
-                sweep(_folder(), max_bytes=max_bytes)
-            except Exception:  # nothing may end this thread: the disk would fill
-                logger.exception("event=no_sweep")
-            _written = 0
-            _enough.wait(SWEEP_SECONDS)
-            _enough.clear()
+            _sweep_and_wait(max_bytes)
 
     threading.Thread(target=work, name="sweep", daemon=True).start()
+
+
+def _sweep_and_wait(max_bytes: int) -> None:
+    swept = _written  # before it looks: what comes meanwhile is for the next sweep
+    try:
+        sweep(_folder(), max_bytes=max_bytes)
+    except Exception:  # nothing may end this thread: the disk would fill
+        logger.exception("event=no_sweep")
+    with _more:
+        _more.wait_for(lambda: _written - swept > SWEEP_BYTES, SWEEP_SECONDS)
 
 
 def _folder() -> Path:
