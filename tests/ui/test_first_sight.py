@@ -16,6 +16,7 @@ from tests.ui.browsing import (
     redrawn,
     shown,
     take,
+    toast,
 )
 from ui.from_name import looks_and_seed
 
@@ -112,3 +113,16 @@ def test_keys_lead_everywhere(page):
     with redrawn(page):
         page.keyboard.press("Enter")
     expect(page.locator("figcaption a:visible").first).to_be_focused()
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_a_message_is_in_the_way_of_nothing(visit, phone):
+    page = visit("hair=999", phone=phone)
+    expect(toast(page)).to_contain_text("hair 999 is out of range")
+    expect(toast(page).get_by_text("Warning")).to_be_hidden()  # as it is in every language
+    for name in ("Take away", "Looks"):
+        page.get_by_role("tab", name=name, exact=True).click()
+    with redrawn(page):
+        page.locator("#randomize").click()
+    page.get_by_test_id("toast-close").click()
+    expect(toast(page)).to_have_count(0)
