@@ -1,7 +1,7 @@
 """What the browser keeps for the page, besides its controls.
 
 It travels with every event, so the server keeps nothing about a visitor and may restart at any
-time. What undo and redo go to stays in the browser (``html/history.js``).
+time. What undo and redo go to stays in the browser (``html/result.js``).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from ui.event import Handler, Views, for_gradio
 from ui.from_name import MAX_NAME
 from ui.generation import AvatarGenerator
 from ui.handlers import Handlers
-from ui.html.elements import html
+from ui.html.elements import LICENCE, html
 from ui.html.result import empty_result
 from ui.inference.scheduler import Scheduler
 from ui.panels.collection import make_saved
@@ -123,7 +123,7 @@ def build_page(scheduler: Scheduler, notice: str = "") -> Page:
                 with gr.Tab(_("Drawing")):
                     settings = {"guidance_scale": guidance_scale, **make_settings(pipeline)}
                     guidance = html(None, "guidance", script="html/thumbnails.js", shows="options")
-                    make_film(scheduler, state)
+                    make_film(generator, state)
                 with gr.Tab(_("Take away")):
                     file_options, take_away = make_take_away(pipeline)
                 with gr.Tab(_("From a picture")):
@@ -174,8 +174,7 @@ def _switch() -> str:
 
 
 def _credit() -> str:
-    by = '<a href="https://creativecommons.org/licenses/by/4.0/" rel="license">CC BY 4.0</a>'
-    return escape(_("Trained on Cartoon Set, © Google LLC,")) + " " + by
+    return escape(_("Trained on Cartoon Set, © Google LLC,")) + " " + LICENCE
 
 
 def _wire(

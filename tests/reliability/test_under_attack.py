@@ -57,10 +57,12 @@ def test_a_light_visitor_beside_hostile_ones(site):
     assert site.get("/health").json()["status"] == "ok"
 
 
-def test_sessions_leave_nothing(site):
-    before, *later = run(under_attack.fill_sessions(site.server, 60))
-    # In MiB, and beside what the attackers before have left: 760 to 840, from time to time.
-    assert later[-1] - later[0] < 60 and later[-1] - before < 200, (before, later)
+def test_sessions_leave_nothing(large_model):
+    # In a server of its own: what attackers leave, 760 to 840 MiB, is not theirs.
+    environment = {**under_attack.ENVIRONMENT, "OMP_NUM_THREADS": "1"}
+    with running_app(large_model, environment) as server:
+        before, *later = run(under_attack.fill_sessions(server, 60))
+    assert later[-1] - later[0] < 60 and later[-1] < 800, (before, later)  # MiB
 
 
 def test_events_that_nobody_listens_to_are_neither_drawn_nor_in_the_way(site, film):

@@ -25,9 +25,9 @@ from tests.ui.browsing import (
     toast,
 )
 from tests.ui.pictures import opened, same
+from ui.files.collection_file import MAX_COLLECTION, collection_file, read_collection
 from ui.files.picture_file import read_recipe
 from ui.link import to_query
-from ui.panels.collection import MAX_COLLECTION, collection_file, read_collection
 from ui.recipe import Recipe
 
 OF_GRADIO = (
@@ -195,7 +195,7 @@ def test_a_file_is_read_as_far_as_it_can_be(pipeline, text, seeds, sentence):
 def test_what_is_exported_is_read_again(pipeline):
     values = {"hair": 3, "seed": 7, "sampler": "dpm++", "guidance_scale": 0.3}
     recipe = Recipe.parse(pipeline, values)
-    assert read_collection(pipeline, collection_file([recipe])) == ([to_query(recipe)], "")
+    assert read_collection(pipeline, collection_file([recipe.values()])) == ([to_query(recipe)], "")
 
 
 def fetch(server, *avatars, **others):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from ui.files.frame import hex_colour
 from ui.files.resize import resize
 
 GRID = 512
@@ -92,9 +93,7 @@ class Layers:
                 if k == 1:
                     field = np.maximum(field, -_widened(-visible, INSET))
                 origin = (self.origin[0] + box[1].start, self.origin[1] + box[0].start)
-                red, green, blue = self.colours[k, :3].round().astype(int)
-                colour = f"#{red:02x}{green:02x}{blue:02x}"
-                yield Area(colour, np.minimum(visible, field), origin)
+                yield Area(hex_colour(self.colours[k, :3]), np.minimum(visible, field), origin)
             np.minimum(lower, self.distances[k], out=lower)
 
 

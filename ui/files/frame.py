@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image, ImageChops, ImageColor, ImageDraw
@@ -19,6 +20,11 @@ def window(zoom: float) -> tuple[float, float, float]:
     """Which part of a picture is seen: left, top and side, each in sides of the picture."""
     middle = FACE if zoom > 1 else 0.5
     return 0.5 - 0.5 / zoom, middle - middle / zoom, 1 / zoom
+
+
+def hex_colour(levels: Iterable[float]) -> str:
+    """Red, green and blue, 0..255, as "#rrggbb"."""
+    return "#" + "".join(f"{round(float(level)):02x}" for level in levels)
 
 
 def background(size: int, top: str, bottom: str | None) -> Image.Image:
@@ -130,8 +136,7 @@ def bands(
 
 
 def _filled(outline: str, colour: np.ndarray) -> str:
-    red, green, blue = colour.round().astype(int)
-    return f'<path fill="#{red:02x}{green:02x}{blue:02x}" d="{outline}"/>'
+    return f'<path fill="{hex_colour(colour)}" d="{outline}"/>'
 
 
 def _written(x: float, y: float) -> str:

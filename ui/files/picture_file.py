@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from avatar_model.arguments import number, whole
 from avatar_model.attributes import NAMES
 from ui.files.embedded_json import MAX_OBJECT, find_object
-from ui.files.frame import RoundedSquare, background, bands, framed, window
+from ui.files.frame import RoundedSquare, background, bands, framed, hex_colour, window
 from ui.files.resize import resize
 from ui.files.svg import UNITS, trace
 
@@ -185,11 +185,11 @@ def _hex_colour(name: str, value: Any) -> str:
     """A colour, "#rgb", "#rrggbb" or "rgb(a)(...)", as "#rrggbb" in lower case."""
     text = value.strip().lower() if isinstance(value, str) else ""
     if re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", text):
-        return "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(text))
+        return hex_colour(ImageColor.getrgb(text))
     if match := _RGBA.fullmatch(text):
         *levels, alpha = (float(n or 1) for n in match.groups())
         if max(levels) <= 255 and alpha == 1:
-            return "#{:02x}{:02x}{:02x}".format(*(round(n) for n in levels))
+            return hex_colour(levels)
     clear = "be left out for a transparent one" if name == "background" else "be left out"
     raise ValueError(
         f"{name} must be an opaque colour such as #ffcc00, or {clear}, not {str(value)[:40]!r}"

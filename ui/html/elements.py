@@ -10,6 +10,8 @@ from typing import Any
 import gradio as gr
 
 UI = Path(__file__).parents[1]
+LICENCE = '<a href="https://creativecommons.org/licenses/by/4.0/" rel="license">CC BY 4.0</a>'
+"""Of Cartoon Set."""
 
 
 def html(

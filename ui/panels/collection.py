@@ -11,21 +11,22 @@ from urllib.parse import quote, urlencode
 import gradio as gr
 
 from avatar_model import AvatarPipeline
+from ui.files.collection_file import (
+    MAX_COLLECTION,
+    MAX_FILE,
+    collection_file,
+    read_collection,
+)
 from ui.generation import AvatarGenerator
 from ui.html.elements import UI, html, img
 from ui.link import from_query, picture_address, thumbnail_address, to_query, to_short_query
 from ui.panels.morph import MAX_MORPHED, make_morph
 from ui.panels.sheet import make_sheet
 from ui.recipe import Recipe
-from ui.routes.pictures import MAX_COLLECTION
 from ui.translation import _
 
 DOWNLOAD_SIZE = 512
 """Pixels of a single one."""
-MAX_FILE = 2**15
-"""Bytes of a collection; one that is full has about 15 kB."""
-VERSION = 1
-"""Of that file."""
 MAX_SAID = 1000
 """Characters."""
 PROBLEM = "() => [window.collection.problem]"
@@ -127,7 +128,7 @@ def cards_html(pipeline: AvatarPipeline, shown: Shown) -> str:
     links = ""
     if kept:
         archive = urlencode([("avatar", to_short_query(recipe)) for recipe in kept])
-        file = quote(collection_file(kept))
+        file = quote(collection_file(recipe.values() for recipe in kept))
         links = (
             f'<a download href="avatars.zip?{escape(archive)}">{escape(_("All as ZIP"))}</a>'
             f'<a download="avatars.json" href="data:application/json,{file}">'
@@ -167,50 +168,6 @@ def _card(pipeline: AvatarPipeline, query: str, recipe: Recipe, number: int, sho
         f'<a download href="{file}" title="{load}" aria-label="{load}">↓</a>'
         f'<button type="button" title="{delete}" aria-label="{delete}">{"✕" if there else "↶"}'
         "</button></li>"
-    )
-
-
-def read_collection(pipeline: AvatarPipeline, text: str) -> tuple[list[str], str]:
-    """What a file that was exported here, or the ``recipes.json`` of a ZIP file, holds.
-
-    Args:
-        text: its content; it may be anything.
-
-    Returns:
-        queries, each once, of what this model can draw; and a sentence about what is wrong, or "".
-    """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict) or not isinstance(content.get("avatars"), list):
-        return [], _("This file is no collection of avatars.")
-    if content.get("version") != VERSION:
-        return [], _("This collection is not of version {version}.", version=VERSION)
-    queries, strange, changed = [], 0, 0
-    for avatar in content["avatars"]:
-        if isinstance(avatar, dict) and "seed" in avatar:
-            recipe, notes = Recipe.parse_leniently(pipeline, {**avatar, "num_images": 1})
-            queries.append(to_query(recipe))
-            changed += bool(notes)
-        else:
-            strange += 1
-    sentences = [
-        _("Entries that are no avatars: {count}.", count=strange) if strange else "",
-        _(
-            "Avatars that asked for what cannot be drawn, without which they are here: {count}.",
-            count=changed,
-        )
-        if changed
-        else "",
-    ]
-    return list(dict.fromkeys(queries)), " ".join(filter(None, sentences))
-
-
-def collection_file(recipes: list[Recipe]) -> str:
-    """What ``read_collection`` reads."""
-    return json.dumps(
-        {"version": VERSION, "avatars": [recipe.values() for recipe in recipes]}, indent=1
     )
 
 

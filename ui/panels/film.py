@@ -16,7 +16,6 @@ from ui.files.picture_file import FileOptions, encode
 from ui.generation import AvatarGenerator, in_turn
 from ui.html.elements import html, img
 from ui.inference.client import current_client, current_listener
-from ui.inference.scheduler import Scheduler
 from ui.translation import _
 
 MORE_STEPS = 12
@@ -25,13 +24,13 @@ FILM_SECONDS = 0.05
 """About what it takes to make files of the frames."""
 
 
-def make_film(scheduler: Scheduler, state: gr.JSON) -> None:
+def make_film(generator: AvatarGenerator, state: gr.JSON) -> None:
     """Two buttons, and the strip below them."""
     with gr.Row(elem_id="film-buttons"):
         as_set = gr.Button(_("Show how it is drawn"), size="sm", min_width=120, elem_id="show-film")
         longer = gr.Button(_("Show another picture, in 12 steps"), size="sm", min_width=120)
     strip = html(elem_id="film", script="panels/film.js")
-    generator = AvatarGenerator(scheduler)
+    scheduler = generator.scheduler
 
     def show(sent: Any, steps: int | None = None) -> str:
         recipe = BrowserState.parse(sent).picked_recipe(scheduler.pipeline)

@@ -14,7 +14,7 @@ from avatar_model import AvatarPipeline
 from ui.controls import make_slider
 from ui.files.picture_file import FORMATS, FileOptions
 from ui.generation import Avatar
-from ui.html.elements import html
+from ui.html.elements import LICENCE, html
 from ui.link import picture_address, to_query, to_short_query
 from ui.recipe import Recipe
 from ui.translation import _
@@ -132,7 +132,6 @@ def take_away_html(avatar: Avatar, options: FileOptions) -> str:
         f'{escape(_("Copy: {what}", what=title))}">{escape(_("Copy"))}</button></dd></div>'
         for title, text in snippets
     )
-    licence = '<a href="https://creativecommons.org/licenses/by/4.0/" rel="license">CC BY 4.0</a>'
     credit = escape(
         _(
             "The model learned from Cartoon Set by Google LLC, under {licence}: name it where you "
@@ -141,7 +140,7 @@ def take_away_html(avatar: Avatar, options: FileOptions) -> str:
     )
     return (
         f'<p><a class="download" download href="{escape(address)}&amp;download=1">'
-        f"{escape(named)}</a></p><p>{credit.replace('{licence}', licence)}</p><dl>{rows}</dl>"
+        f"{escape(named)}</a></p><p>{credit.replace('{licence}', LICENCE)}</p><dl>{rows}</dl>"
     )
 
 

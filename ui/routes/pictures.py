@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import time
 import zipfile
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from avatar_model import AvatarPipeline
+from ui.files.collection_file import MAX_COLLECTION, collection_file
 from ui.files.picture_file import OPTIONS, FileOptions, encode, read_recipe
 from ui.inference.client import client_of
 from ui.inference.scheduler import TIME_LIMIT, Scheduler, too_long
@@ -30,8 +30,6 @@ from ui.recipe import Recipe
 from ui.routes.answer_headers import PUBLIC
 from ui.routes.answering import or_sentence, unless_gone
 
-MAX_COLLECTION = 24
-"""Avatars that a browser keeps, and one ZIP file holds."""
 KEEP = "public, max-age=3600"
 """Afterwards a browser asks again; so long pictures may be those of a model that was replaced."""
 KEEP_OF_THIS_MODEL = "public, max-age=31536000, immutable"
@@ -165,12 +163,12 @@ def _collection(
 
 
 def _recipes_file(names: list[str], pictures: list[bytes]) -> bytes:
-    """What ``ui/panels/collection.py`` imports: of each picture its file and its recipe."""
-    avatars = [
+    """Of each picture its file and its recipe."""
+    avatars = (
         {"file": name, **(read_recipe(picture) or {})}
         for name, picture in zip(names, pictures, strict=True)
-    ]
-    return json.dumps({"version": 1, "avatars": avatars}, indent=1).encode()
+    )
+    return collection_file(avatars).encode()
 
 
 def _file(content: bytes, media_type: str, name: str, keep: str) -> Response:
