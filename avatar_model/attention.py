@@ -30,7 +30,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Every pixel asks Tau's 18 tokens which of them concern it, residual.
+    """Every pixel asks Tau's N tokens which of them concern it, residual.
 
     What a token answers does not depend on the image, so ``kv`` is for the caller to apply, once
     for all steps of an avatar (``UNet.prepare``).
@@ -49,9 +49,9 @@ class CrossAttention(nn.Module):
         self.out = zero_init(nn.Linear(channels, channels))
 
     def forward(self, x: Tensor, keys_values: Tensor) -> Tensor:
-        """Args: x: [B, C, H, W]; keys_values: [B, 18, 2 C], ``kv`` of Tau's tokens."""
+        """Args: x: [B, C, H, W]; keys_values: [B, N, 2 C], ``kv`` of Tau's tokens."""
         q = self.q(flatten_map(self.norm(x)))  # [B, HW, C]
-        k, v = keys_values.chunk(2, dim=-1)  # each [B, 18, C]
+        k, v = keys_values.chunk(2, dim=-1)  # each [B, N, C]
         return x + unflatten_map(self.out(attend(q, k, v, self.num_heads)), x)
 
 

@@ -152,7 +152,8 @@ class Cascade:
             return x
         # The small picture as a file holds it, which is what the upscaler was trained on.
         pixel_range = self.base.config.pixel_range
-        low_res = to_model(to_levels(x, pixel_range), pixel_range)
+        channels = self.base.config.image_channels
+        low_res = to_model(to_levels(x, pixel_range), pixel_range, channels)
         # Who follows the steps sees those of all images at once.
         size = len(rows) if callback else self.upscaler.batch_size
         batches = [slice(i, i + size) for i in range(0, len(rows), size)]

@@ -166,9 +166,9 @@ def load_network(build: Callable[[], N], path: Path, rehearse: Callable[[N], Ten
     Raises:
         CheckpointError: weights of another network, or that compute nothing finite.
     """
-    with torch.device("meta"):
-        expected = build().state_dict()
     try:
+        with torch.device("meta"):
+            expected = build().state_dict()
         if not path.is_file():
             raise CheckpointError(f"there is no {path}")
         _check_header(path, expected)

@@ -15,6 +15,7 @@ from .schedules import make_schedule
 
 Prediction = Literal["x0", "eps", "v"]
 InputScaling = Literal["unit", "wiener"]
+Way = Literal["attention", "scale_shift", "canvas"]
 
 MAX_MAP = 2**26
 """Values of a feature map, of which a network holds several at a time: 256 MiB in float32."""
@@ -32,6 +33,8 @@ class ModelConfig:
         ValueError: a field of another type or out of its range, or fields that do not fit together.
     """
 
+    unet: Literal["own", "diffusers"] = "own"
+    """Our UNet, or the one of the library diffusers, for comparison."""
     image_size: Annotated[int, Range(8, 1024)] = 64
     """Height and width in pixels."""
     crop: Annotated[int, Range(1, SOURCE_SIZE)] = DEFAULT_CROP
@@ -54,8 +57,12 @@ class ModelConfig:
     """Of Tau's tokens."""
     tau_projections: Annotated[int, Range(1, 16)] = 2
     """Linear layers between the attributes and Tau's tokens."""
-    tau_encoding: Literal["one_hot", "integers", "none"] = "one_hot"
-    """What Tau reads: one binary vector, 18 integers, or nothing: an unconditional model."""
+    tau_tokens: Annotated[int, Range(0, 1024)] = 0
+    """Tokens of Tau, each of all attributes together; 0 for one per attribute."""
+    tau_encoding: Literal["one_hot", "integers", "raw_integers", "none"] = "one_hot"
+    """What Tau reads: a binary vector, 18 integers from 0 to 1 or as they are, or nothing."""
+    conditioning: tuple[Way, ...] = ("attention", "scale_shift", "canvas")
+    """How attributes may reach the UNet; none for an unconditional model, which has no Tau."""
     canvas_channels: Annotated[int, Range(0, 4096)] = 32
     """Of Tau's canvas at the resolution of the finest level; 0 for none."""
     prediction: Prediction = "x0"
@@ -69,6 +76,8 @@ class ModelConfig:
     pixel_range: Annotated[tuple[float, float], Range(-1000, 1000)] = (-1.0, 1.0)
     """What black and white are to the diffusion process; noise has mean 0 and variance 1 whatever
     this is, which is why 0 1 is a bad idea (the blog's first try)."""
+    image_channels: Literal[3, 4] = 4
+    """4 for RGBA with a transparent background, or 3 for RGB on white."""
     low_res_size: Annotated[int, Range(0, 1024)] = 0
     """Height and width of the small picture that an upscaler makes larger, also the side of its
     finest level; 0 for a base, which starts from attributes alone."""
@@ -82,6 +91,10 @@ class ModelConfig:
         for name in ("self_attention", "cross_attention"):
             if len(getattr(self, name)) != levels:
                 raise ValueError(f"{name} needs {levels} entries, one per level of channels")
+        if any(self.cross_attention) and "attention" not in self.conditioning:
+            raise ValueError("cross_attention needs 'attention' in conditioning")
+        if self.canvas_channels and "canvas" not in self.conditioning:
+            raise ValueError("without 'canvas' in conditioning, canvas_channels must be 0")
         if not self.pixel_range[1] - self.pixel_range[0] >= 0.001:
             raise ValueError(f"pixel_range must rise by 0.001 at least, not {self.pixel_range}")
         smallest = self.patch_size * 2 ** (levels - 1)
@@ -108,6 +121,8 @@ class ModelConfig:
             )
         if bad := [c for c in self.channels if c % self.num_heads]:
             raise ValueError(f"channels {bad[0]} must be a multiple of num_heads {self.num_heads}")
+        if self.unet == "diffusers":
+            self._check_diffusers()
         self._check_cost()
 
     def _check_cost(self) -> None:
@@ -131,10 +146,27 @@ class ModelConfig:
                 f"a network of about {work:.1g} multiply-adds is too large to draw with"
             )
 
+    def _check_diffusers(self) -> None:
+        """ValueError for what only our own UNet can do."""
+        for name, needed in (
+            ("conditioning", ("attention",)),
+            ("patch_size", 1),
+            ("low_res_size", 0),
+            ("blocks_up", self.blocks_down + 1),
+            ("self_attention", (self.self_attention[0],) * len(self.channels)),
+        ):
+            if getattr(self, name) != needed:
+                raise ValueError(f"unet 'diffusers' needs {name} {needed}")
+
     @property
     def is_upscaler(self) -> bool:
         """Whether the network makes a small picture larger."""
         return self.low_res_size > 0
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether attributes decide what is generated."""
+        return bool(self.conditioning) and self.tau_encoding != "none"
 
     @property
     def embedding_width(self) -> int:
@@ -159,6 +191,7 @@ def check_upscaler(upscaler: ModelConfig, base: ModelConfig) -> None:
         (upscaler.low_res_size, base.image_size, "pictures of {} pixels, and the base draws {}"),
         (upscaler.crop, base.crop, "a crop of {}, and the base has {}"),
         (upscaler.pixel_range, base.pixel_range, "a pixel_range of {}, and the base has {}"),
+        (upscaler.image_channels, base.image_channels, "{} image_channels, and the base has {}"),
     ):
         if theirs != ours:
             raise ValueError(f"it was made for {what.format(theirs, ours)}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class State(NamedTuple):
-    """Where a sampler is: t, and at it x_t and the model's x_0 estimate of it, [N, 4, H, W].
+    """Where a sampler is: t, and at it x_t and the model's x_0 estimate of it, [N, C, H, W].
 
     Attributes:
         stage: one of ``STAGES``; H and W are the size of its pictures.

@@ -35,17 +35,24 @@ def clean(pixels: P) -> P:
 
 
 def to_model(
-    pixels: np.ndarray | torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)
+    pixels: np.ndarray | torch.Tensor,
+    pixel_range: tuple[float, float] = (-1.0, 1.0),
+    channels: int = 4,
 ) -> torch.Tensor:
-    """Stored pixels as a network sees them: uint8 [..., H, W, 4] -> float32 [..., 4, H, W].
+    """Stored pixels as a network sees them: uint8 [..., H, W, 4] -> float32 [..., C, H, W].
 
     0 and 255 become the ends of ``pixel_range``. A tensor stays on its device, and the memory in
     channels-last order.
+
+    Args:
+        channels: 4, or 3 for RGB on white.
     """
     import torch
 
     # Copied, because torch warns about sharing the read-only memory of a memory-mapped file.
     x = torch.tensor(pixels) if isinstance(pixels, np.ndarray) else pixels
+    if channels == 3:
+        x = on_white(x)
     low, high = pixel_range
     return x.movedim(-1, -3).float() * ((high - low) / 255) + low
 
@@ -53,8 +60,8 @@ def to_model(
 def to_pixels(x: torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)) -> np.ndarray:
     """The way back from :func:`to_model`, exact for pixels that came from ``crop.load_avatar``.
 
-    float [..., 4, H, W], any type and device, values outside ``pixel_range`` are clamped
-    -> uint8 [..., H, W, 4], premultiplied RGBA with colour <= alpha and no haze.
+    float [..., C, H, W], any type and device, values outside ``pixel_range`` are clamped
+    -> uint8 [..., H, W, 4], premultiplied RGBA with colour <= alpha and no haze; opaque of RGB.
     """
     return to_levels(x, pixel_range).cpu().numpy()
 
@@ -62,8 +69,18 @@ def to_pixels(x: torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)) -
 def to_levels(x: torch.Tensor, pixel_range: tuple[float, float] = (-1.0, 1.0)) -> torch.Tensor:
     """:func:`to_pixels` as a tensor that stays on its device: uint8 [..., H, W, 4]."""
     low, high = pixel_range
-    levels = ((x.detach().float() - low) * (255 / (high - low))).round_().clamp_(0, 255)
+    x = opaque(x.detach().float(), high)
+    levels = ((x - low) * (255 / (high - low))).round_().clamp_(0, 255)
     return clean(levels.movedim(-3, -1).byte().contiguous())
+
+
+def opaque(x: torch.Tensor, high: float) -> torch.Tensor:
+    """[..., C, H, W] -> [..., 4, H, W]: RGB gets an alpha of ``high``, RGBA keeps its own."""
+    if x.shape[-3] == 4:
+        return x
+    import torch
+
+    return torch.cat([x, torch.full_like(x[..., :1, :, :], high)], dim=-3)
 
 
 def to_pil(pixels: np.ndarray) -> Image.Image:
@@ -83,8 +100,9 @@ def to_pil(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(rgba)
 
 
-def on_white(pixels: np.ndarray) -> np.ndarray:
+def on_white(pixels: P) -> P:
     """The picture as it looks on a white page: uint8 [..., H, W, 4] -> uint8 RGB [..., H, W, 3]."""
     colour, alpha = pixels[..., :3], pixels[..., 3:]
-    flattened: np.ndarray = np.minimum(colour, alpha) + (255 - alpha)
+    # Not more colour than alpha, or white would overflow.
+    flattened: P = colour - (colour - alpha) * (colour > alpha) + (255 - alpha)
     return flattened

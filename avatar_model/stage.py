@@ -17,6 +17,7 @@ from .attributes import NAMES, attribute
 from .config import ModelConfig
 from .denoiser import Denoiser
 from .guidance import GUIDANCE_METHODS, Guidance, guided
+from .images import opaque
 from .network import AvatarNetwork
 from .samplers import SAMPLERS, Callback, noise_like, time_grid
 
@@ -135,7 +136,7 @@ class Stage:
         return Settings(steps, values["sampler"], guidance)
 
     def noise(self, seeds: Sequence[int], guidance: Guidance | None = None) -> Tensor:
-        """What the avatars of these seeds start from, [N, 4, H, W]: see ``Guidance.below_one``."""
+        """What the avatars of these seeds start from, [N, C, H, W]: see ``Guidance.below_one``."""
         blank = self._blank(len(seeds))
         if guidance is not None and guidance.below_one:
             return blank
@@ -154,7 +155,7 @@ class Stage:
         Args:
             one_hot: [N, 217] for Tau, on the device of the network.
             seeds: N of them; equal ones give equal noise.
-            low_res: of an upscaler, the small pictures, [N, 4, h, w] in its pixel range.
+            low_res: of an upscaler, the small pictures, [N, C, h, w] in its pixel range.
 
         Returns:
             premultiplied RGBA in the pixel range of the model, float32 [N, 4, H, W].
@@ -166,7 +167,7 @@ class Stage:
         seen = settings.steps > 1 or not self.denoiser.blind_to_noise
         if seen and not settings.guidance.below_one:
             x = noise_like(x, generators)
-        return SAMPLERS[settings.sampler](
+        generated = SAMPLERS[settings.sampler](
             guided(
                 self.denoiser,
                 lambda rows: self.network.prepare(rows, low_res),
@@ -179,14 +180,15 @@ class Stage:
             callback,
             generators,
         )
+        return opaque(generated, self.config.pixel_range[1])
 
     def _generators(self, seeds: Sequence[int]) -> list[torch.Generator]:
         own = OWN_NOISE if self.config.is_upscaler else 0
         return [torch.Generator().manual_seed(own ^ seed) for seed in seeds]
 
     def _blank(self, count: int) -> Tensor:
-        side = self.config.image_size
-        return torch.zeros(count, 4, side, side, device=self.device)
+        channels, side = self.config.image_channels, self.config.image_size
+        return torch.zeros(count, channels, side, side, device=self.device)
 
 
 def _emphasis(value: Any) -> dict[str, float]:

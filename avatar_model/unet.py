@@ -16,22 +16,20 @@ from .blocks import Downsample, GroupNorm, ResBlock, TimeEmbedding, Upsample, ze
 from .config import ModelConfig
 from .tau import Condition
 
-IMAGE_CHANNELS = 4
-
 
 class Prepared(NamedTuple):
     """What of the UNet's work depends on the request alone: done once per avatar, not per step.
 
     Attributes:
-        embedding: [B, E], the pooled vector's share of what scales and shifts.
-        keys_values: [B, 18, W], keys and values of every cross-attention side by side, in the order
+        embedding: [B, E], the pooled vector's share of what scales and shifts; None without one.
+        keys_values: [B, N, W], keys and values of every cross-attention side by side, in the order
             of the forward pass; None without cross-attention.
         canvas: [B, C, S, S], or None without a canvas.
-        low_res: [B, 4, S, S], the small picture, or None for a base.
-        enlarged: the same, [B, 4, H, W].
+        low_res: [B, C, S, S], the small picture, or None for a base.
+        enlarged: the same, [B, C, H, W].
     """
 
-    embedding: Tensor
+    embedding: Tensor | None
     keys_values: Tensor | None
     canvas: Tensor | None
     low_res: Tensor | None = None
@@ -81,10 +79,14 @@ class UNet(nn.Module):
         self.patch_size = config.patch_size
         self.activation_checkpointing = False
         channels = config.channels
-        patch_channels = IMAGE_CHANNELS * config.patch_size**2
+        patch_channels = config.image_channels * config.patch_size**2
         self.time = TimeEmbedding(config.embedding_width)
-        self.pooled = nn.Linear(config.tau_width, config.embedding_width)
-        low_res_channels = IMAGE_CHANNELS if config.is_upscaler else 0
+        self.pooled = (
+            nn.Linear(config.tau_width, config.embedding_width)
+            if "scale_shift" in config.conditioning
+            else None
+        )
+        low_res_channels = config.image_channels if config.is_upscaler else 0
         inputs = patch_channels + config.canvas_channels + low_res_channels
         self.stem = nn.Conv2d(inputs, channels[0], 3, padding=1)
         # Sequences to a type checker: a ModuleList does not tell what kind of modules it holds.
@@ -114,22 +116,25 @@ class UNet(nn.Module):
         return [layer.cross_attention for layer in layers if layer.cross_attention is not None]
 
     def prepare(self, condition: Condition, low_res: Tensor | None = None) -> Prepared:
-        """What no step has to repeat; ``low_res`` is an upscaler's small picture, [B, 4, S, S]."""
+        """What no step has to repeat; ``low_res`` is an upscaler's small picture, [B, C, S, S]."""
         parts = [attention.kv(condition.tokens) for attention in self.cross_attentions()]
         enlarged = None
         if low_res is not None:
             enlarged = F.interpolate(low_res, scale_factor=self.patch_size, mode="bicubic")
         return Prepared(
-            self.pooled(condition.pooled),  # [B, E]
-            torch.cat(parts, dim=-1) if parts else None,  # [B, 18, W]
+            None if self.pooled is None else self.pooled(condition.pooled),  # [B, E]
+            torch.cat(parts, dim=-1) if parts else None,  # [B, N, W]
             condition.canvas,
             low_res,
             enlarged,
         )
 
     def forward(self, x: Tensor, t: Tensor, prepared: Prepared) -> Tensor:
-        """x: [B, 4, H, W], t: [B] in [0, 1], ``prepared`` for B requests. Returns [B, 4, H, W]."""
-        embedding = F.silu(self.time(t) + prepared.embedding)  # [B, E]
+        """x: [B, C, H, W], t: [B] in [0, 1], ``prepared`` for B requests. Returns [B, C, H, W]."""
+        embedding = self.time(t)  # [B, E]
+        if prepared.embedding is not None:
+            embedding = embedding + prepared.embedding
+        embedding = F.silu(embedding)
         keys_values = self._split(prepared.keys_values)
         h = F.pixel_unshuffle(x, self.patch_size)  # [B, C p^2, H/p, W/p]
         more = [part for part in (prepared.canvas, prepared.low_res) if part is not None]
@@ -163,7 +168,7 @@ class UNet(nn.Module):
         return h
 
     def _split(self, keys_values: Tensor | None) -> Iterator[Tensor]:
-        """[B, 18, W] -> one [B, 18, 2 C] for each cross-attention."""
+        """[B, N, W] -> one [B, N, 2 C] for each cross-attention."""
         if keys_values is None:
             return iter(())
         sizes = [attention.kv.out_features for attention in self.cross_attentions()]

@@ -70,8 +70,17 @@ def test_model_round_trip_is_exact():
     assert torch.equal(to_model(torch.from_numpy(pixels)), x)
 
 
+def test_rgb_is_the_picture_on_white_and_comes_back_opaque():
+    pixels = np.stack([all_pixels(), load_avatar(picture(), size=256)])
+    x = to_model(pixels, (0.0, 1.0), channels=3)
+    assert x.shape == (2, 3, 256, 256) and x.min() >= 0 and x.max() == 1
+    assert torch.equal(to_model(torch.from_numpy(pixels), (0.0, 1.0), channels=3), x)
+    back = to_pixels(x, (0.0, 1.0))
+    assert np.array_equal(back[..., :3], on_white(pixels)) and (back[..., 3] == 255).all()
+
+
 def test_model_output_becomes_valid_pixels():
-    x = torch.randn(2, 3, 4, 16, 16) * 2
+    x = torch.randn(2, 3, 4, 16, 16) * 2  # of two times three pictures
     pixels = to_pixels(x.to(torch.bfloat16).requires_grad_())
     assert pixels.shape == (2, 3, 16, 16, 4) and pixels.dtype == np.uint8
     assert (pixels[..., :3] <= pixels[..., 3:]).all()

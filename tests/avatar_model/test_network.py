@@ -30,31 +30,95 @@ def trained_looking(config):
     return network
 
 
-@pytest.mark.parametrize("encoding", ["one_hot", "integers"])
-@pytest.mark.parametrize("canvas_channels", [0, 4])
-@pytest.mark.parametrize("patch_size", [1, 2])
-def test_every_attribute_and_the_time_reach_the_output(encoding, canvas_channels, patch_size):
-    config = dataclasses.replace(
-        TINY, tau_encoding=encoding, canvas_channels=canvas_channels, patch_size=patch_size
-    )
-    network = trained_looking(config)
-    x, t = torch.randn(1, 4, 16, 16), torch.tensor([0.5])
-    base = dict.fromkeys(NAMES, 0)
-    rows = (
-        [base] + [{**base, a.name: a.num_values - 1} for a in ATTRIBUTES] + [{**base, "hair": -1}]
-    )
-    requests = torch.from_numpy(one_hot(np.stack([to_row(r) for r in rows])))
+ONLY_ATTENTION = {"conditioning": ("attention",), "canvas_channels": 0}
+ONLY_SCALE_SHIFT = {
+    "conditioning": ("scale_shift",),
+    "cross_attention": (False, False),
+    "canvas_channels": 0,
+}
+ONLY_CANVAS = {"conditioning": ("canvas",), "cross_attention": (False, False)}
+DIFFUSERS = {**ONLY_ATTENTION, "unet": "diffusers", "patch_size": 1, "blocks_up": 2}
+DIFFUSERS |= {"self_attention": (False, False)}
+UNCONDITIONAL = {**ONLY_SCALE_SHIFT, "conditioning": ()}
+
+
+@pytest.mark.parametrize("encoding", ["one_hot", "integers", "raw_integers"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"canvas_channels": 0, "patch_size": 1},
+        {"image_channels": 3},
+        ONLY_ATTENTION,
+        {**ONLY_ATTENTION, "tau_tokens": 3},
+        ONLY_SCALE_SHIFT,
+        ONLY_CANVAS,
+        DIFFUSERS,
+    ],
+    ids=lambda changes: ",".join(f"{k}={v}" for k, v in changes.items()) or "all ways",
+)
+def test_every_attribute_and_the_time_reach_the_output(encoding, changes):
+    config = dataclasses.replace(TINY, tau_encoding=encoding, **changes)
+    # In double precision, where rounding is no change.
+    network = trained_looking(config).double()
+    x, t = torch.randn(1, config.image_channels, 16, 16).double(), torch.tensor([0.5]).double()
+    # Not 0, which raw integers cannot tell from an open attribute.
+    base = dict.fromkeys(NAMES, 1)
+    other = {a.name: a.num_values - 1 if a.num_values > 2 else 0 for a in ATTRIBUTES}
+    rows = [base] + [{**base, name: value} for name, value in other.items()]
+    rows.append({**base, "hair": -1})
+    requests = torch.from_numpy(one_hot(np.stack([to_row(r) for r in rows]))).double()
     with torch.no_grad():
         out = network(x.expand(len(rows), -1, -1, -1), t.expand(len(rows)), requests)
         later = network(x, t + 0.2, requests[:1])
-    assert out.shape == (len(rows), 4, 16, 16)
+    assert out.shape == (len(rows), config.image_channels, 16, 16)
     change = (out[1:] - out[:1]).abs().amax((1, 2, 3))
-    assert (change > 1e-4).all(), dict(zip([*NAMES, "open"], change.tolist(), strict=True))
-    assert (later - out[:1]).abs().max() > 1e-4
+    assert (change > 1e-9).all(), dict(zip([*NAMES, "open"], change.tolist(), strict=True))
+    assert (later - out[:1]).abs().max() > 1e-9
 
 
-def test_every_parameter_gets_a_gradient():
-    network = trained_looking(TINY).train()
+def test_an_unconditional_network_has_no_tau():
+    network = trained_looking(dataclasses.replace(TINY, **UNCONDITIONAL))
+    assert not network.config.is_conditional
+    assert [name for name, _ in network.named_parameters() if name.startswith("tau")] == []
+    x, t = torch.randn(1, 4, 16, 16), torch.tensor([0.5])
+    with torch.no_grad():
+        a, b = (network(x, t, random_request(1, seed)) for seed in (1, 2))
+    assert torch.equal(a, b) and a.any()
+
+
+def spread(**config):
+    """How far Tau's tokens and pooled vector differ from person to person, as a deviation."""
+    torch.manual_seed(0)
+    tau = Tau(ModelConfig(**config))
+    with torch.no_grad():
+        found = tau(random_request(300))
+    return torch.stack([found.tokens.std(0).mean(), found.pooled.std(0).mean()])
+
+
+@pytest.mark.parametrize("config", [{}, {"tau_tokens": 8}, {"tau_width": 512}], ids=str)
+def test_a_deep_tau_starts_by_seeing_as_much_as_a_shallow_one(config):
+    one = spread(tau_projections=1, **config)
+    for projections in range(2, 9):
+        ratio = spread(tau_projections=projections, **config) / one
+        assert ((ratio > 0.5) & (ratio < 2)).all(), (projections, ratio)
+
+
+def test_raw_integers_are_the_numbers_of_the_files():
+    config = dataclasses.replace(TINY, tau_encoding="raw_integers")
+    tau, row = Tau(config), {**dict.fromkeys(NAMES, 0), "hair": 56, "glasses": 11, "eye_lid": -1}
+    with torch.no_grad():
+        tau.token_values.copy_(torch.ones_like(tau.token_values))
+        tau.token_open.zero_()
+        tau.token_mlp = torch.nn.Identity()
+        tokens = tau(torch.from_numpy(one_hot(to_row(row)[None]))).tokens[0, :, 0]
+    expected = [max(row[name], 0) for name in NAMES]
+    assert tokens.tolist() == expected
+
+
+@pytest.mark.parametrize("changes", [{}, DIFFUSERS], ids=["own", "diffusers"])
+def test_every_parameter_gets_a_gradient(changes):
+    network = trained_looking(dataclasses.replace(TINY, **changes)).train()
     network(torch.randn(4, 4, 16, 16), torch.rand(4), random_request(4)).square().mean().backward()
     dead = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert dead == []
@@ -138,6 +202,13 @@ def test_condition_dropout_drops_whole_attributes_at_the_asked_rate():
             {"prediction": "eps", "input_scaling": "unit"},
             "'flow' ends in pure noise.*use prediction 'x0' or 'v'",
         ),
+        ({"conditioning": ("scale_shift", "canvas")}, "cross_attention needs 'attention'"),
+        ({"conditioning": ("attention",)}, "without 'canvas' in conditioning, canvas_channels"),
+        ({"conditioning": ("text",)}, "conditioning must be a list of values, each one of attent"),
+        ({"image_channels": 1}, "image_channels must be one of 3, 4"),
+        ({**DIFFUSERS, "patch_size": 2}, "unet 'diffusers' needs patch_size 1"),
+        ({**DIFFUSERS, "self_attention": (True, False)}, r"needs self_attention \(True, True\)"),
+        ({**DIFFUSERS, "conditioning": ("attention", "scale_shift")}, "needs conditioning"),
         ({"image_size": 1024, "patch_size": 1, "canvas_channels": 65}, "65 channels of 1048576"),
         ({"image_size": 1024, "patch_size": 2, "self_attention": (False, True)}, "65536 pixels"),
         (

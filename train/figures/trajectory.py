@@ -73,13 +73,14 @@ def record(
 
 
 def _noisy_on_white(x: Tensor, alpha: float, pixel_range: tuple[float, float]) -> np.ndarray:
-    """x_t as it looks on white: [N, 4, H, W] -> uint8 RGB [N, H, W, 3].
+    """x_t as it looks on white: [N, C, H, W] -> uint8 RGB [N, H, W, 3].
 
     A premultiplied picture looks like colour - opacity + white. That is linear, so the noised
-    channels give the noised look, in which alpha has scaled white as well.
+    channels give the noised look, in which alpha has scaled white as well. RGB is on white.
     """
     low, high = pixel_range
-    levels = (x[:, :3] - x[:, 3:] + alpha * high - low) * (255 / (high - low))
+    seen = x[:, :3] - x[:, 3:] + alpha * high if x.shape[1] == 4 else x
+    levels = (seen - low) * (255 / (high - low))
     levels = levels.round().clamp(0, 255).movedim(1, -1)
     return np.ascontiguousarray(levels.byte().cpu().numpy())
 

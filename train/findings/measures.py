@@ -53,7 +53,7 @@ class GroundTruth:
         self.others = shape_and_colour(self.train.images[np.sort(rows)])
         self.features = shape_and_colour(self.people.images)
         shape, generator = self.people.images.shape, torch.Generator().manual_seed(0)
-        self.noise = to_pixels(torch.randn((shape[0], 4, *shape[1:3]), generator=generator))
+        self.noise = to_pixels(torch.randn((shape[0], 3, *shape[1:3]), generator=generator))
         self.grains = grain(self.people.images).mean(), grain(self.noise).mean()
 
     def reference(self) -> dict[str, Any]:
@@ -161,10 +161,11 @@ def validation_loss(pipeline: AvatarPipeline, people: PackedSet, count: int) -> 
     for seed in range(LOSS_NOISES):
         # Of all images, however many are looked at; on the CPU, so the same on every machine.
         generator = torch.Generator().manual_seed(seed)
-        noise = make_noise(conditions, config.image_size, generator, 0.0, 0.0)
+        noise = make_noise(conditions, config, generator, 0.0)
         for start in range(0, count, _LOSS_BATCH):
             rows = slice(start, min(start + _LOSS_BATCH, count))
-            x0 = to_model(people.images[rows], config.pixel_range).to(pipeline.device)
+            pictures = people.images[rows]
+            x0 = to_model(pictures, config.pixel_range, config.image_channels).to(pipeline.device)
             t, eps, conditions_of_rows, _ = noise.rows(rows)
             part = (x.to(pipeline.device) for x in (t, eps, conditions_of_rows))
             losses.append(diffusion_loss(denoiser, x0, Randomness(*part)).double().cpu())

@@ -94,7 +94,7 @@ class Run(NamedTuple):
     @property
     def conditional(self) -> bool:
         """Whether it is asked for attributes, and so has a right answer for each avatar."""
-        return self.config.model.tau_encoding != "none"
+        return self.config.model.is_conditional
 
     def same_loss(self, other: Run) -> bool:
         """Whether its loss means what the other's means: the same question is asked."""
@@ -149,8 +149,6 @@ def all_runs(
             learning_rate=blog.learning_rate * scale.width,
             sampler=SAMPLER,
             num_inference_steps=SAMPLING_STEPS,
-            # Without a condition, guidance is the difference of two equal things.
-            guidance_scale=1.0 if model.tau_encoding == "none" else blog.guidance_scale,
         )
         add(
             "-".join(preset.split("-")[:2]),

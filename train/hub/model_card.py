@@ -58,7 +58,7 @@ def write_model_card(
     stand_in = all(source.startswith("drawn:") for source in sources)
     cartoon_set = "cartoonset" in data.lower()
     title = repo_id.split("/")[-1] if repo_id else "Avatar model"
-    conditional = any(s.config.tau_encoding != "none" for s in stages)
+    conditional = any(s.config.is_conditional for s in stages)
     hair = pipeline.vocabulary.counts["hair"]
     notes = folder / NOTES_FILE
     card = ModelCard.from_template(

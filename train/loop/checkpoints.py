@@ -165,7 +165,7 @@ class Checkpoints:
         return damaged
 
     def pipeline(self, state: TrainingState) -> AvatarPipeline:
-        """The averaged weights as users get them."""
+        """The network as users get it."""
         config = self.config
         training = {
             "data": Path(config.data).name,
@@ -188,14 +188,14 @@ class Checkpoints:
             "guidance_method": config.guidance_method,
         }
         if self.base is None:
-            return AvatarPipeline(state.ema.network, self.vocabulary, defaults, training)
+            return AvatarPipeline(state.final_network, self.vocabulary, defaults, training)
         base = self.base.base
         return AvatarPipeline(
             base.network,
             self.base.vocabulary,
             base.defaults,
             base.training,
-            upscaler=Stage(state.ema.network, defaults, training),
+            upscaler=Stage(state.final_network, defaults, training),
         )
 
     def _fingerprint(self) -> str | None:

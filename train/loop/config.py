@@ -37,8 +37,8 @@ class TrainConfig:
     seed: Annotated[int, Range(0, MAX_SEED)] = 0
     """Of the weights, the data order and the noise."""
 
-    optimizer: Literal["muon", "adam"] = "muon"
-    """Muon for hidden weights and Adam for the rest, or Adam for everything."""
+    optimizer: Literal["muon", "adam", "adamw"] = "muon"
+    """Muon for hidden weights and Adam for the rest, or Adam or AdamW for everything."""
     learning_rate: Annotated[float, Range(1e-9, 1e3)] = 2e-3
     """Peak learning rate of Adam; Muon's is 10 times that."""
     lr_schedule: Literal["linear", "cosine", "constant", "step", "plateau"] = "linear"
@@ -64,6 +64,10 @@ class TrainConfig:
     """Share of the images that are trained at t = 1, pure noise; the others at t ~ U(0, 1)."""
     condition_dropout: Annotated[float, Range(0, 1)] = 0.1
     """Share of the requests that lose some or all attributes."""
+    dropout_per_attribute: bool = False
+    """Lose every attribute of every request with that probability instead, as the blog does."""
+    ema: bool = True
+    """Save and generate with an average of the weights over the last steps, not the last ones."""
 
     true_share: Annotated[float, Range(0, 1)] = 0.1
     """Of an upscaler: share of its small pictures that are true ones, not drawn by the base."""

@@ -59,13 +59,18 @@ def load_base(name: str, device: str | torch.device | None = None) -> AvatarPipe
 
 
 def follow_base(config: TrainConfig, base: AvatarPipeline) -> TrainConfig:
-    """The run with the crop and the pixel range of its base.
+    """The run with the crop, the pixel range and the channels of its base.
 
     Raises:
         ValueError: its pictures have another size than the model starts from.
     """
     theirs = base.network.config
-    model = replace(config.model, crop=theirs.crop, pixel_range=theirs.pixel_range)
+    model = replace(
+        config.model,
+        crop=theirs.crop,
+        pixel_range=theirs.pixel_range,
+        image_channels=theirs.image_channels,
+    )
     try:
         check_upscaler(model, theirs)
     except ValueError as error:

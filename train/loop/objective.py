@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from avatar_model.config import ModelConfig
 from avatar_model.denoiser import Denoiser
 from avatar_model.tau import drop_conditions
 from train.loop.config import TrainConfig
@@ -17,7 +18,7 @@ class Randomness(NamedTuple):
 
     Attributes:
         t: [B], times.
-        eps: [B, 4, H, W], the noise.
+        eps: [B, C, H, W], the noise.
         one_hot: [B, 217], the attributes after condition dropout.
         is_true: of an upscaler, bool [B]: whose small picture is the true, not the generated one.
     """
@@ -33,13 +34,9 @@ class Randomness(NamedTuple):
 
 
 def make_noise(
-    one_hot: Tensor,
-    image_size: int,
-    generator: torch.Generator,
-    terminal_share: float,
-    condition_dropout: float,
+    one_hot: Tensor, model: ModelConfig, generator: torch.Generator, terminal_share: float
 ) -> Randomness:
-    """Times, noise and condition dropout for a batch.
+    """Times and noise for a batch, which keeps its attributes.
 
     All 18 attributes determine the image, so the estimate from pure noise is already the answer
     and decides how a sample looks; ``terminal_share`` of the batch is spent there.
@@ -51,29 +48,26 @@ def make_noise(
     batch, device = len(one_hot), one_hot.device
     t = torch.rand(batch, generator=generator, device=device)
     terminal = torch.rand(batch, generator=generator, device=device) < terminal_share
-    shape = (batch, 4, image_size, image_size)
+    shape = (batch, model.image_channels, model.image_size, model.image_size)
     eps = torch.randn(shape, generator=generator, device=device)
-    return Randomness(
-        torch.where(terminal, torch.ones_like(t), t),
-        eps,
-        drop_conditions(one_hot, condition_dropout, generator),
-    )
+    return Randomness(torch.where(terminal, torch.ones_like(t), t), eps, one_hot)
 
 
 def make_randomness(config: TrainConfig, one_hot: Tensor, generator: torch.Generator) -> Randomness:
     """Everything random about a batch of this run; ``one_hot`` and ``generator`` as above."""
-    model = config.model
-    randomness = make_noise(
-        one_hot, model.image_size, generator, config.terminal_share, config.condition_dropout
+    randomness = make_noise(one_hot, config.model, generator, config.terminal_share)
+    left = drop_conditions(
+        one_hot, config.condition_dropout, generator, config.dropout_per_attribute
     )
-    if not model.is_upscaler:
-        return randomness
-    lots = torch.rand(len(one_hot), generator=generator, device=one_hot.device)
-    return randomness._replace(is_true=lots < config.true_share)
+    is_true = None
+    if config.model.is_upscaler:
+        lots = torch.rand(len(one_hot), generator=generator, device=one_hot.device)
+        is_true = lots < config.true_share
+    return randomness._replace(one_hot=left, is_true=is_true)
 
 
 def low_res_input(randomness: Randomness, true: Tensor, generated: Tensor) -> Tensor:
-    """The small pictures [B, 4, h, w] as the upscaler gets them: true ones or generated ones."""
+    """The small pictures [B, C, h, w] as the upscaler gets them: true ones or generated ones."""
     assert randomness.is_true is not None, "not made for an upscaler"
     return torch.where(randomness.is_true[:, None, None, None], true, generated)
 
@@ -85,7 +79,7 @@ def diffusion_loss(
 
     Args:
         denoiser: around a network that takes attributes as [B, 217].
-        x0: images [B, 4, H, W] in the denoiser's pixel range.
+        x0: images [B, C, H, W] in the denoiser's pixel range.
         low_res: of an upscaler, from ``low_res_input``.
 
     Returns:

@@ -117,12 +117,13 @@ def make_optimizers(
     norms go to Adam, as the Muon post advises for inputs, outputs and vectors.
 
     Args:
-        name: "muon" for both, "adam" for Adam alone.
+        name: "muon" for both, "adam" or "adamw" (decoupled weight decay of 0.01) for it alone.
         learning_rate: of Adam. Muon's is 10 times that: its steps are measured in another unit,
             an orthogonal matrix, and 0.02 beside Adam's 0.002 was best here.
     """
-    if name == "adam":
-        return [torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)]
+    if name in ("adam", "adamw"):
+        kind = torch.optim.Adam if name == "adam" else torch.optim.AdamW
+        return [kind(network.parameters(), lr=learning_rate, fused=True)]
     hidden: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for where, p in network.named_parameters():

@@ -27,7 +27,7 @@ class TrainingState:
     def __init__(self, config: TrainConfig, network: AvatarNetwork) -> None:
         self.network = network.train()
         self.network.unet.activation_checkpointing = config.activation_checkpointing
-        self.ema = PowerEma(network)
+        self.ema = PowerEma(network) if config.ema else None
         self.optimizers = make_optimizers(network, config.optimizer, config.learning_rate)
         self.peak_rates = [optimizer.defaults["lr"] for optimizer in self.optimizers]
         self.learning_rate = LearningRate(config)
@@ -43,7 +43,13 @@ class TrainingState:
             for group in optimizer.param_groups:
                 group["lr"] = peak * factor
             optimizer.step()
-        self.ema.update(self.step + 1)
+        if self.ema is not None:
+            self.ema.update(self.step + 1)
+
+    @property
+    def final_network(self) -> AvatarNetwork:
+        """What is saved and generates: the averaged weights, or the last ones without an EMA."""
+        return self.network if self.ema is None else self.ema.network
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain types alone, to be read with ``weights_only=True``."""
@@ -52,7 +58,7 @@ class TrainingState:
             "seconds": self.seconds,
             "losses": self.losses,
             "network": self.network.state_dict(),
-            "ema": self.ema.state_dict(),
+            "ema": None if self.ema is None else self.ema.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "learning_rate": self.learning_rate.state_dict(),
             "guard": self.guard.state_dict(),
@@ -61,7 +67,8 @@ class TrainingState:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of ``state_dict``."""
         self.network.load_state_dict(state["network"])
-        self.ema.load_state_dict(state["ema"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.learning_rate.load_state_dict(state["learning_rate"])

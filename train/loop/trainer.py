@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -209,11 +210,12 @@ class Trainer:
 
     def _backward(self, pictures: Pictures, randomness: Randomness) -> Tensor:
         """Add the gradient of a part of the batch; returns its share of the mean loss."""
-        pixel_range = self.config.model.pixel_range
-        x0 = to_model(pictures.images, pixel_range).contiguous(memory_format=torch.channels_last)
+        model = self.config.model
+        as_input = partial(to_model, pixel_range=model.pixel_range, channels=model.image_channels)
+        x0 = as_input(pictures.images).contiguous(memory_format=torch.channels_last)
         low_res = None
         if pictures.true is not None and pictures.generated is not None:
-            small = (to_model(p, pixel_range) for p in (pictures.true, pictures.generated))
+            small = (as_input(p) for p in (pictures.true, pictures.generated))
             low_res = low_res_input(randomness, *small)
         with self.accelerator.autocast():
             losses = diffusion_loss(self.denoiser, x0, randomness, low_res)

@@ -27,6 +27,7 @@ from train.memory.trace import (
     SavedTensors,
     follow_cuda,
     make_fake,
+    module_outputs,
     set_contiguous,
     storages,
 )
@@ -46,6 +47,8 @@ class Report:
         weights, gradients, optimizer_state: of the trained network; weights with its buffers.
         averages: a network with the averaged weights, the EMA.
         by_place, by_kind: saved activations, split in two ways; both have the same sum.
+        module_outputs: the sum of the outputs of all modules, which is what the blog's author calls
+            activations (``trace.module_outputs``).
         step_peak: the most that a step holds at once, besides what is there all the time: inputs,
             activations, gradients and temporary tensors, those of the optimizer too.
     """
@@ -59,6 +62,7 @@ class Report:
     dataset: int
     by_place: dict[str, int]
     by_kind: dict[str, int]
+    module_outputs: int
     step_peak: int
 
     @property
@@ -105,7 +109,7 @@ def memory_report(config: TrainConfig, *, channels_last: bool = True, cuda: bool
         parameters=network.num_parameters(),
         weights=weights + _bytes(network.buffers()),
         gradients=weights,
-        averages=weights + _bytes(network.buffers()),
+        averages=weights + _bytes(network.buffers()) if config.ema else 0,
         dataset=dataset_bytes(config) if cuda else 0,
         **step,
     )
@@ -115,13 +119,14 @@ def follow_step(network: AvatarNetwork, config: TrainConfig, part_size: int) -> 
     """Make a training step, on fake tensors or real ones, and count what it holds.
 
     Returns:
-        ``optimizer_state``, ``by_place``, ``by_kind`` and ``step_peak``, as in a ``Report``.
+        ``optimizer_state``, ``by_place``, ``by_kind``, ``module_outputs`` and ``step_peak``, as in
+        a ``Report``.
     """
     optimizers = make_optimizers(network, config.optimizer, config.learning_rate)
     with LiveMemory(storages(network)) as live:
         # The second part of an accumulated batch finds the gradients of the first.
         for _ in range(min(config.gradient_accumulation, 2)):
-            with SavedTensors(network) as saved:
+            with SavedTensors(network) as saved, module_outputs(network) as outputs:
                 loss = training_loss(network, config, part_size)
             by_place, by_kind = dict(saved.by_place), dict(saved.by_kind)
             del saved  # it keeps the activations alive
@@ -135,6 +140,7 @@ def follow_step(network: AvatarNetwork, config: TrainConfig, part_size: int) -> 
         "optimizer_state": state,
         "by_place": by_place,
         "by_kind": by_kind,
+        "module_outputs": sum(outputs),
         "step_peak": max(backward_peak, live.peak - state),
     }
 
@@ -165,7 +171,7 @@ def training_loss(
     x0 = torch.zeros_like(randomness.eps).contiguous(memory_format=torch.channels_last)
     low_res = None
     if side := model.low_res_size:
-        small = torch.zeros(part_size, 4, side, side, device=device)
+        small = torch.zeros(part_size, model.image_channels, side, side, device=device)
         low_res = low_res_input(randomness, small, small)
     bf16 = config.mixed_precision == "bf16"
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
@@ -268,6 +274,8 @@ def format_report(report: Report) -> str:
             *([row("data set", report.dataset)] if report.dataset else []),
             row("saved activations", report.activations),
             row("total", report.total),
+            "",
+            f"{'outputs of all modules':<32}{report.module_outputs / MIB:>12,.2f} MiB",
             "",
             "saved activations by place (level 0 is the finest)",
             *split(report.by_place),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -21,9 +21,11 @@ from torch.utils._pytree import tree_leaves
 from avatar_model.attention import CrossAttention, SelfAttention
 from avatar_model.blocks import GroupNorm
 from avatar_model.network import AvatarNetwork
+from avatar_model.unet import UNet
 
 KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "convolution",
+    nn.GroupNorm: "norm",
     GroupNorm: "norm",
     SelfAttention: "attention",
     CrossAttention: "attention",
@@ -72,7 +74,7 @@ def follow_cuda(network: AvatarNetwork, channels_last: bool) -> None:
         return output.contiguous(memory_format=torch.channels_last)
 
     for module in network.modules():
-        if isinstance(module, GroupNorm):
+        if isinstance(module, nn.GroupNorm):
             module.register_forward_pre_hook(norm_input)
         elif isinstance(module, (nn.PixelShuffle, nn.PixelUnshuffle)):
             module.register_forward_hook(shuffled)
@@ -147,6 +149,26 @@ class SavedTensors(ExitStack):
         return next(known, OTHER_KIND)
 
 
+@contextmanager
+def module_outputs(network: nn.Module) -> Iterator[list[int]]:
+    """Within it, the bytes of every output of every module are listed, containers' as well.
+
+    So the blog's author counts activations. What a container hands on from its last layer counts
+    twice, and what a function keeps without a module does not count.
+    """
+    sizes: list[int] = []
+
+    def add(_: nn.Module, inputs: object, output: object) -> None:
+        sizes.extend(x.nbytes for x in tree_leaves(output) if isinstance(x, Tensor))
+
+    handles = [module.register_forward_hook(add) for module in network.modules()]
+    try:
+        yield sizes
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 def _is_weight_copy(x: Tensor, module: nn.Module) -> bool:
     """Autocast has made this of the weight of the layer at work."""
     weight = getattr(module, "weight", None)
@@ -159,6 +181,9 @@ def places(network: AvatarNetwork) -> Iterable[tuple[str, nn.Module]]:
     """The parts that memory is accounted to, as (name, module); several modules share a name."""
     unet = network.unet
     yield "tau", network.tau
+    if not isinstance(unet, UNet):
+        yield "unet", unet
+        return
     yield "time", unet.time
     yield "stem", unet.stem
     for way, layers, between in (

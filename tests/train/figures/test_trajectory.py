@@ -58,10 +58,11 @@ def test_starts_in_grey_noise_that_is_the_seeds_own(pipe):
     assert two.noisy[0].mean() == pytest.approx(127.5, abs=10)
 
 
+@pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("pixel_range", [(-1.0, 1.0), (0.0, 1.0)])
-def test_without_noise_the_picture_on_white_is_shown(drawn, pixel_range):
+def test_without_noise_the_picture_on_white_is_shown(drawn, pixel_range, channels):
     pixels = drawn.images[:3]
-    x = to_model(pixels, pixel_range)
+    x = to_model(pixels, pixel_range, channels)
     assert np.array_equal(_noisy_on_white(x, 1.0, pixel_range), on_white(pixels))
 
 

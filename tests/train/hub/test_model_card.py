@@ -35,7 +35,7 @@ def test_both_stages_and_what_each_was_trained_on(tmp_path):
     ]
     inputs = "the attributes and the 16 x 16 picture"
     for row in (
-        "64 x 64 pixels with a",
+        "64 x 64 pixels\nwith a transparent background",
         "centre 360 x 360 of the 500 x 500",
         # Guidance doubles the base's 4 steps; the upscaler has none.
         f"| base | 16 x 16 | the attributes | {parameters[0]} | x0, `flow` | 8 |",
@@ -63,13 +63,14 @@ def test_the_data_of_both_decides_the_licence(tmp_path):
     assert dataset["name"] == "cartoonset9k.tar and drawn:200"
 
 
-@pytest.mark.parametrize("kind", ["conditional", "unconditional", "two stages"])
+@pytest.mark.parametrize("kind", ["conditional", "unconditional", "two stages", "on white"])
 def test_the_example_of_the_card_runs_and_its_claims_are_true(kind, tmp_path, monkeypatch):
     if kind == "two stages":
         pipeline = two_stages()
     else:
-        encoding = "none" if kind == "unconditional" else "one_hot"
-        config = dataclasses.replace(TINY_MODEL, tau_encoding=encoding)
+        nothing = {"conditioning": (), "canvas_channels": 0, "cross_attention": (False, False)}
+        changes = {"unconditional": nothing, "on white": {"image_channels": 3}}
+        config = dataclasses.replace(TINY_MODEL, **changes.get(kind, {}))
         pipeline = AvatarPipeline(random_network(config), Vocabulary.numbered())
     pipeline.save_pretrained(tmp_path / "model")
     card = card_of(tmp_path / "model", pipeline, {"psnr_db": 20.0})
@@ -80,4 +81,5 @@ def test_the_example_of_the_card_runs_and_its_claims_are_true(kind, tmp_path, mo
     assert len(said["out"].images) == 4 and (tmp_path / "avatar.png").exists()
     assert ("18 attributes" in card) == (kind != "unconditional")
     assert ("from noise alone" in card) == (kind == "unconditional")
+    assert ("transparent background" in card) == (kind != "on white")
     assert "pip install ." in card

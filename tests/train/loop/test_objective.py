@@ -1,19 +1,28 @@
+import dataclasses
+
 import pytest
 import torch
 
 from avatar_model.attributes import ONE_HOT_SIZE
 from avatar_model.denoiser import Denoiser
 from avatar_model.schedules import flow
-from train.loop.objective import diffusion_loss, make_noise
+from tests.tiny import TINY_MODEL
+from train.loop.config import TrainConfig
+from train.loop.objective import diffusion_loss, make_randomness
 
-X0 = torch.rand(400, 4, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+CONFIG = TrainConfig(model=dataclasses.replace(TINY_MODEL, image_size=8))
+X0 = torch.rand(400, 4, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 ONE_HOT = torch.ones(400, ONE_HOT_SIZE)
 
 
-def run(network, terminal_share=0.5, condition_dropout=0.1, seed=1):
-    generator = torch.Generator().manual_seed(seed)
-    draw = make_noise(ONE_HOT, 4, generator, terminal_share, condition_dropout)
-    return diffusion_loss(Denoiser(network, flow()), X0, draw).mean()
+def draw(seed=1, **changes):
+    config = dataclasses.replace(CONFIG, **changes)
+    return make_randomness(config, ONE_HOT, torch.Generator().manual_seed(seed))
+
+
+def run(network, seed=1, **changes):
+    randomness = draw(seed, **changes)
+    return diffusion_loss(Denoiser(network, flow()), X0, randomness).mean()
 
 
 def test_a_perfect_network_has_no_loss_and_a_blank_one_has_the_power_of_the_data():
@@ -35,6 +44,18 @@ def test_the_asked_share_of_requests_loses_attributes():
     assert lost == pytest.approx(0.4, abs=0.08)
 
 
+def test_or_every_attribute_is_lost_on_its_own():
+    lost = draw(condition_dropout=0.2, dropout_per_attribute=True).one_hot == 0
+    assert lost.float().mean().item() == pytest.approx(0.2, abs=0.02)
+    assert lost.any(1).float().mean() > 0.9 and not lost.all(1).any()
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_noise_has_the_channels_of_the_images(channels):
+    model = dataclasses.replace(CONFIG.model, image_channels=channels)
+    assert draw(model=model).eps.shape == (400, channels, 8, 8)
+
+
 def test_a_step_can_be_repeated():
     def network(x, *_):
         return x * 0.5
@@ -45,8 +66,8 @@ def test_a_step_can_be_repeated():
 
 def test_parts_of_a_batch_add_up_to_the_whole():
     denoiser = Denoiser(lambda x, *_: x * 0.5, flow())
-    draw = make_noise(ONE_HOT, 4, torch.Generator().manual_seed(1), 0.5, 0.1)
-    whole = diffusion_loss(denoiser, X0, draw)
+    randomness = draw()
+    whole = diffusion_loss(denoiser, X0, randomness)
     parts = [slice(0, 150), slice(150, 400)]
-    pieces = [diffusion_loss(denoiser, X0[part], draw.rows(part)) for part in parts]
+    pieces = [diffusion_loss(denoiser, X0[part], randomness.rows(part)) for part in parts]
     assert torch.equal(torch.cat(pieces), whole)

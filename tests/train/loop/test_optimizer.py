@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -7,6 +8,7 @@ from avatar_model import ModelConfig
 from avatar_model.network import AvatarNetwork
 from train.loop.ema import GAMMA, PowerEma
 from train.loop.optimizer import Muon, make_optimizers, orthogonalized
+from train.loop.trainer import Trainer
 
 
 class Operations(TorchDispatchMode):
@@ -75,7 +77,7 @@ def test_muon_fits_a_convolution_whose_inputs_differ_in_size():
     assert missed < 0.1
 
 
-@pytest.mark.parametrize("name", ["muon", "adam"])
+@pytest.mark.parametrize("name", ["muon", "adam", "adamw"])
 def test_every_parameter_has_exactly_one_optimizer(name):
     network = AvatarNetwork(ModelConfig())
     groups = [g for o in make_optimizers(network, name, 1e-3) for g in o.param_groups]
@@ -101,3 +103,17 @@ def test_ema_starts_at_the_first_weights_not_at_the_initial_ones():
     nn.init.constant_(module.weight, 3.0)
     ema.update(1)
     assert (ema.average[0] == 3).all()
+
+
+def test_without_an_ema_the_last_weights_are_saved(config, change, drawn):
+    for ema in (True, False):
+        run = change(config, ema=ema, run=config.run / str(ema), learning_rate=0.01)
+        trainer = Trainer(run, drawn)
+        saved = load_file(trainer.train() / "model.safetensors")
+        last = trainer.state.network.state_dict()
+        same = [torch.equal(saved[name], last[name].half()) for name in saved]
+        assert all(same) != ema
+        again = Trainer(change(run, steps=8), drawn)  # resumes
+        assert again.state.step == 6
+        resumed = again.state.final_network.state_dict()
+        assert all(torch.equal(saved[name], resumed[name].half()) for name in saved)

@@ -16,7 +16,7 @@ from train.loop.learning_rate import LearningRate
 from train.loop.low_res import open_low_res
 from train.loop.trainer import Trainer
 
-BLOG_PARAMETERS = 76_464_439
+BLOG_PARAMETERS, SEQUEL_PARAMETERS = 76_464_439, 188_511_363
 
 
 def parameters(config):
@@ -30,6 +30,7 @@ def test_every_preset_trains(name, cache, tmp_path):
     preset = presets.load(name)
     model = dataclasses.replace(
         preset.model,
+        tau_width=64,
         low_res_size=preset.model.low_res_size and 16,
         image_size=16 * preset.model.patch_size if preset.model.is_upscaler else 16,
         channels=tuple(c // 8 for c in preset.model.channels),
@@ -55,24 +56,43 @@ def test_every_preset_trains(name, cache, tmp_path):
     assert checkpoint.name == "step-00000006"
 
 
-def test_the_blogs_network_is_within_5_percent_of_its_size():
-    assert parameters(presets.load("blog-7-final")) == pytest.approx(BLOG_PARAMETERS, rel=0.05)
+def test_the_blogs_networks_have_the_parameters_that_it_counts():
+    assert parameters(presets.load("blog-7-final")) == pytest.approx(BLOG_PARAMETERS, rel=0.02)
+    assert parameters(presets.load("blog-8-diffusers")) == SEQUEL_PARAMETERS
 
 
 def test_the_blogs_presets_tell_its_story_one_change_at_a_time():
-    def model(number):
+    def settings(number):
         (name,) = (n for n in presets.names() if n.startswith(f"blog-{number}-"))
-        return presets.load(name).model.to_dict()
+        config = presets.load(name).to_dict()
+        return config.pop("model") | config
 
     def changed(a, b):
-        return {key for key in a if a[key] != b[key]}
+        a, b = settings(a), settings(b)
+        return {key for key in a if a[key] != b[key]} - {"run"}
 
-    assert changed(model(1), model(2)) == {"pixel_range"}
-    assert changed(model(2), model(3)) == {"tau_encoding"}
-    assert changed(model(3), model(4)) == {"tau_encoding"}
-    assert changed(model(4), model(5)) == {"tau_projections"}
-    assert changed(model(4), model(6)) == {"num_heads"}
-    assert changed(model(4), model(7)) == {"num_heads", "tau_projections"}
+    unguided = {"condition_dropout", "dropout_per_attribute", "guidance_scale"}
+    assert changed(1, 2) == {"pixel_range"}
+    assert changed(2, 4) == {"conditioning", "cross_attention"} | unguided
+    assert changed(3, 4) == {"tau_encoding"}
+    assert changed(4, 5) == {"tau_projections"}
+    assert changed(4, 6) == {"num_heads"}
+    assert changed(4, 7) == {"num_heads", "tau_projections"}
+
+
+def test_the_blogs_presets_condition_through_attention_alone_on_rgb():
+    for number in range(1, 9):
+        (name,) = (n for n in presets.names() if n.startswith(f"blog-{number}-"))
+        config = presets.load(name)
+        with torch.device("meta"):
+            network = AvatarNetwork(config.model)
+        names = {n.split(".")[1] for n, _ in network.named_parameters() if n.startswith("tau.")}
+        conditional = number > 2
+        assert names <= {"token_values", "token_open", "token_mlp"} and bool(names) == conditional
+        assert config.guidance_scale == (2.0 if conditional else 1.0)
+        assert config.condition_dropout == (0.2 if conditional else 0.0)
+        assert network.config.image_channels == 3
+        assert not config.ema and not config.spike_factor
 
 
 def test_a_flag_overrides_a_preset():
