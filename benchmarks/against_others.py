@@ -16,7 +16,7 @@ from avatar_model import AvatarPipeline
 from train.command import command
 
 from .measure import DEFAULT_MODEL, Batches, Model, Rounds, in_turns, machine, ratio, table
-from .rivals import Contender, blog, equal_macs, follow_up, ours
+from .rivals import BLOG, FOLLOW_UP, Contender, equal_macs, ours, preset
 
 
 def contenders(model: str, measured: int) -> dict[str, Contender]:
@@ -29,8 +29,8 @@ def contenders(model: str, measured: int) -> dict[str, Contender]:
         "diffusers UNet of equal MACs, DPM-Solver++, the same steps": equal_macs(
             first.macs / first.steps, first.steps
         ),
-        "the blog's last network, DDPM, 300 guided steps": blog(measured),
-        "the follow-up's diffusers UNet, DDPM, 300 guided steps": follow_up(measured),
+        "the blog's last network, DDPM, 300 guided steps": preset(BLOG, measured),
+        "its sequel's diffusers UNet, DDPM, 300 guided steps": preset(FOLLOW_UP, measured),
     }
 
 

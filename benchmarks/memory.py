@@ -45,9 +45,9 @@ def print_peaks(kind: Kind, batch: int, size: int, model: str) -> None:
         peaks.append(peak_mib())
         pipeline(num_images=batch, seed=0, size=size)
     else:
-        from .rivals import blog, follow_up
+        from .rivals import BLOG, FOLLOW_UP, preset
 
-        contender = blog(measured=1) if kind == "blog" else follow_up(measured=1)
+        contender = preset(BLOG if kind == "blog" else FOLLOW_UP, measured=1)
         peaks.append(peak_mib())
         contender.generate(batch)
     print(*peaks, peak_mib())

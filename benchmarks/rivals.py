@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers import DPMSolverMultistepScheduler, UNet2DConditionModel
 
 from avatar_model import AvatarPipeline, Vocabulary
 from avatar_model.attributes import ONE_HOT_SIZE
@@ -17,23 +17,9 @@ from train import presets
 
 from .measure import count_macs
 
-BLOG_PRESET = "blog-7-final"
+BLOG, FOLLOW_UP = "blog-7-final", "blog-8-diffusers"
+"""The presets of the blog's last network, and of the diffusers UNet of its second sequel."""
 BLOG_STEPS = 300
-FOLLOW_UP: dict[str, Any] = {
-    "sample_size": 64,
-    "in_channels": 3,
-    "out_channels": 3,
-    "down_block_types": ("CrossAttnDownBlock2D",) * 3,
-    "up_block_types": ("CrossAttnUpBlock2D",) * 3,
-    "block_out_channels": (128, 256, 512),
-    "cross_attention_dim": 1280,
-    "layers_per_block": 2,
-    "only_cross_attention": True,
-    "attention_head_dim": 32,
-}
-"""The UNet of the blog's follow-up, as its post prints it:
-https://wuyangli.github.io/build-cartoon-avatar-diffusion-model-using-hg-diffusers
-The post counts 188,511,363 parameters, diffusers 0.42 finds 117,077,123 in the same call."""
 
 
 @dataclass
@@ -73,11 +59,15 @@ def ours(pipeline: AvatarPipeline, size: int) -> Contender:
     )
 
 
-def blog(measured: int) -> Contender:
-    """The blog's last network, 300 steps of DDPM under guidance: two evaluations a step."""
-    network = AvatarNetwork(presets.load(BLOG_PRESET).model)
+def preset(name: str, measured: int) -> Contender:
+    """The network of one of the blog's presets, 300 steps of DDPM under guidance."""
+    network = AvatarNetwork(presets.load(name).model)
     pipeline = AvatarPipeline(network, Vocabulary.numbered())
-    options: dict[str, Any] = {"sampler": "ddpm", "guidance_scale": 2.0}
+    options: dict[str, Any] = {
+        "sampler": "ddpm",
+        "guidance_scale": 2.0,  # two evaluations a step
+        "guidance_method": "classic",
+    }
     return Contender(
         lambda batch: pipeline(num_images=batch, seed=0, num_inference_steps=measured, **options),
         BLOG_STEPS,
@@ -85,12 +75,6 @@ def blog(measured: int) -> Contender:
         network.num_parameters(),
         BLOG_STEPS * 2 * _network_macs(network),
     )
-
-
-def follow_up(measured: int) -> Contender:
-    """The blog's follow-up: a diffusers UNet, its DDPM scheduler, 300 steps under guidance."""
-    scheduler = DDPMScheduler(BLOG_STEPS, beta_start=1e-4, beta_end=0.008)
-    return _with_diffusers(UNet2DConditionModel(**FOLLOW_UP), scheduler, BLOG_STEPS, measured, True)
 
 
 def equal_macs(target: float, steps: int) -> Contender:
@@ -112,7 +96,7 @@ def equal_macs(target: float, steps: int) -> Contender:
             break  # all that follow are larger
     found = min(macs, key=lambda channels: abs(macs[channels] - target))
     scheduler = DPMSolverMultistepScheduler(algorithm_type="dpmsolver++")
-    return _with_diffusers(_small(found), scheduler, steps, steps, guided=False)
+    return _with_diffusers(_small(found), scheduler, steps)
 
 
 def _small(channels: tuple[int, int, int]) -> Any:
@@ -130,29 +114,22 @@ def _small(channels: tuple[int, int, int]) -> Any:
     )
 
 
-def _with_diffusers(
-    unet: Any, scheduler: Any, steps: int, measured: int, guided: bool
-) -> Contender:
+def _with_diffusers(unet: Any, scheduler: Any, steps: int) -> Contender:
     unet = unet.eval().to(memory_format=torch.channels_last)
-    copies = 2 if guided else 1
 
     @torch.inference_mode()
     def generate(batch: int) -> torch.Tensor:
         size, channels = unet.config.sample_size, unet.config.in_channels
         x = torch.randn(batch, channels, size, size)
-        tokens = torch.randn(copies * batch, NUM_TOKENS, unet.config.cross_attention_dim)
+        tokens = torch.randn(batch, NUM_TOKENS, unet.config.cross_attention_dim)
         scheduler.set_timesteps(steps)
-        for t in scheduler.timesteps[:measured]:
-            output = unet(torch.cat([x] * copies), t, tokens).sample
-            if guided:
-                output, null = output.chunk(2)
-                output = null + 2.0 * (output - null)
-            x = scheduler.step(output, t, x).prev_sample
+        for t in scheduler.timesteps:
+            x = scheduler.step(unet(x, t, tokens).sample, t, x).prev_sample
         return x
 
     with torch.device("meta"):
-        macs = copies * steps * _unet_macs(UNet2DConditionModel.from_config(unet.config))
-    return Contender(generate, steps, measured, sum(p.numel() for p in unet.parameters()), macs)
+        macs = steps * _unet_macs(UNet2DConditionModel.from_config(unet.config))
+    return Contender(generate, steps, steps, sum(p.numel() for p in unet.parameters()), macs)
 
 
 def _unet_macs(unet: Any) -> float:
@@ -166,10 +143,12 @@ def _unet_macs(unet: Any) -> float:
 
 def _network_macs(network: AvatarNetwork) -> float:
     """Of one evaluation for one image, in millions."""
-    size, low_res_size = network.config.image_size, network.config.low_res_size
+    config = network.config
+    shape, small = (1, config.image_channels), config.low_res_size
     with torch.device("meta"):
-        copy = AvatarNetwork(network.config)
-        inputs = [torch.empty(1, 4, size, size), torch.empty(1), torch.empty(1, ONE_HOT_SIZE)]
-        if low_res_size:
-            inputs.append(torch.empty(1, 4, low_res_size, low_res_size))
+        copy = AvatarNetwork(config)
+        x = torch.empty(*shape, config.image_size, config.image_size)
+        inputs = [x, torch.empty(1), torch.empty(1, ONE_HOT_SIZE)]
+        if small:
+            inputs.append(torch.empty(*shape, small, small))
         return count_macs(lambda: copy(*inputs))

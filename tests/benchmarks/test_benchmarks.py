@@ -19,13 +19,6 @@ from tests.tiny import TINY_MODEL, two_stages
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "benchmarks" / "README.md"
-SMALL_FOLLOW_UP = {
-    **rivals.FOLLOW_UP,
-    "sample_size": 16,
-    "block_out_channels": (32, 32, 32),
-    "cross_attention_dim": 32,
-}
-
 
 COMMANDS = {
     "benchmarks.seconds_per_avatar": ["--avatars", "--starts"],
@@ -80,7 +73,6 @@ def two(tmp_path_factory):
 def small_rivals(monkeypatch):
     tiny_presets = SimpleNamespace(load=lambda name: SimpleNamespace(model=TINY_MODEL))
     monkeypatch.setattr(rivals, "presets", tiny_presets)
-    monkeypatch.setattr(rivals, "FOLLOW_UP", SMALL_FOLLOW_UP)
 
 
 def rows(capsys):
@@ -113,13 +105,6 @@ def test_a_table_rounds_to_three_digits():
     text = measure.table(["a", "b"], [[1, 1234.5], ["x", 12.345], ["y", 1.2345], ["z", 0.01234]])
     cells = [line.split("|")[2].strip() for line in text.splitlines()]
     assert cells == ["b", "---", "1,234", "12.3", "1.23", "0.0123"]
-
-
-def test_the_follow_up_is_the_published_network():
-    """What diffusers 0.42 counts in the call that the post prints."""
-    with torch.device("meta"):
-        unet = rivals.UNet2DConditionModel(**rivals.FOLLOW_UP)
-    assert sum(p.numel() for p in unet.parameters()) == 117_077_123
 
 
 def test_a_diffusers_network_of_equal_macs_is_found():

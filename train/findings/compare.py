@@ -1,31 +1,31 @@
 """When is one run better than another?
 
-A difference between two runs has three enemies: too few images were looked at (the interval), the
-runs would have come out otherwise with another seed (the floor), and it may be too small to matter
-(what is worth having). A verdict needs all three settled.
+A difference between two experiments has three enemies: too few images were looked at, other seeds
+would have given other runs (both widen the interval), and it may be too small to matter (what is
+worth having). A verdict needs all three settled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import stats
 from scipy.stats import binomtest, spearmanr, ttest_1samp
 
 from avatar_model.errors import AvatarError
 from train.evaluation.intervals import mean_interval
 from train.findings.measures import COLOURS
-from train.findings.plan import BASE, SECOND_SEED, Run
+from train.findings.plan import Run
 
 CONFIRMED = "confirmed"
 NOT_CONFIRMED = "not confirmed"
 UNDECIDED = "not decided at this budget"
 
-FLOOR_POINTS = 3
-"""Checks, the last ones, over which the two seeds are compared. One pair of runs may agree by luck
-at its end; that it agrees three times is less likely."""
 PSEUDO_GAINS, PSEUDO_ANSWERS = (1.0, -1.0), (0.0, 1.0)
 """Added to gains or shares of right or wrong answers before resampling: twenty equal answers of
 twenty resample to nothing else; one imagined gain and one imagined loss give the interval the width
@@ -60,37 +60,36 @@ MEASURES = {
     "face": Measure("face colour right", 0.10, None),
     "psnr": Measure("PSNR", 0.5, 10.0, "dB"),
     "likeness": Measure("likeness", 0.25, 0.25, "dB"),
+    "restored": Measure("restoring noisy pictures", 0.5, 12.0, "dB"),
     "clean": Measure("free of noise", 0.10, 0.8),
     "kernel": Measure("nearness to real avatars", 0.10, 0.5),
 }
 """``clean`` and ``kernel`` are put on a scale from 0, pure noise, to 1, real images."""
-UNPAIRED = ("clean", "kernel")
-"""What needs no right answer for each avatar."""
+UNCONDITIONAL = ("restored", "clean", "kernel")
+"""What a model can be judged by that nobody can ask for an avatar."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better the new run is than the old one, in the units of one measure."""
+    """How much better the new experiment is than the old one, in the units of one measure."""
 
-    value: float  # the mean over the images, positive if the new run is better
+    value: float  # the mean over seeds and images, positive if the new one is better
     low: float  # its 95 % interval
     high: float
-    floor: float  # how far two runs that differ in nothing but their seed were apart
     worth: float  # the smallest gain worth having
     learned: bool = True  # if both generate noise, that they are equally bad says nothing
 
     def verdict(self, helps: bool = True) -> str:
-        """On "the new run is better"; without ``helps`` on "it is not", the mirror image.
+        """On "the new one is better"; without ``helps`` on "it is not", the mirror image.
 
-        Confirmed: a gain beyond interval and floor. Not confirmed: even at the upper end of the
-        interval, and even with a seed's luck, there is no gain worth having; that includes every
-        loss beyond interval and floor, and a sure gain that is too small to matter.
+        Not confirmed: even at the upper end of the interval there is no gain worth having; that
+        includes a sure gain that is too small to matter. Confirmed: a gain beyond the interval.
         """
         if not self.learned:
             return UNDECIDED
-        if self.high < self.worth and self.value + self.floor < self.worth:
+        if self.high < self.worth:
             return NOT_CONFIRMED if helps else CONFIRMED
-        if self.low > 0 and self.value > self.floor:
+        if self.low > 0:
             return CONFIRMED if helps else NOT_CONFIRMED
         return UNDECIDED
 
@@ -107,49 +106,95 @@ class Evidence:
     results: dict[str, dict[str, Any]]
     reference: dict[str, Any]
 
-    def finished(self, name: str) -> dict[str, Any]:
-        """The result of a run; MissingError if it is not finished."""
-        if name not in self.results:
-            raise MissingError(f"the run {name} has not been made")
-        if failure := self.results[name]["failure"]:
-            raise MissingError(f"the run {name} stopped early: {failure}")
-        return self.results[name]
+    def experiments(self) -> list[str]:
+        """Those of which something has been made, in the order of the tables."""
+        return [*dict.fromkeys(self.runs[name].experiment for name in self.results)]
 
-    def estimate(self, name: str, measure: str) -> Estimate:
-        """The measure of a run at its end; MissingError if there is none."""
-        result = self.finished(name)
+    def finished(self, experiment: str) -> list[dict[str, Any]]:
+        """The results of all its runs that have been made; MissingError for none, or a failure."""
+        names = [name for name, run in self.runs.items() if run.experiment == experiment]
+        found = {name: self.results[name] for name in names if name in self.results}
+        if not found:
+            raise MissingError(f"the run {experiment} has not been made")
+        for name, result in found.items():
+            if result["failure"]:
+                raise MissingError(f"the run {name} stopped early: {result['failure']}")
+        return [*found.values()]
+
+    def estimate(self, experiment: str, measure: str) -> Estimate:
+        """The measure of an experiment at its end; MissingError if there is none."""
+        results = self.finished(experiment)
         if measure == "kernel":
-            noise, kernel = self.reference["noise_kernel"], result["kernel"]
-            if kernel is None or noise is None:
-                raise MissingError("there are too few images for KD-shape")
-            low, high = kernel["interval"]
-            return 1 - kernel["value"] / noise, 1 - high / noise, 1 - low / noise
-        values = known(result[measure][-1])
-        if not len(values):
-            raise MissingError(f"no image shows what {MEASURES[measure].title!r} is about")
-        return _estimate(values, PSEUDO_ANSWERS if measure in COLOURS else ())
+            of_images = _mean_of([self._nearness(result) for result in results])
+        else:
+            values = known(np.mean([result[measure][-1] for result in results], axis=0))
+            if not len(values):
+                raise MissingError(f"no image shows what {MEASURES[measure].title!r} is about")
+            of_images = _estimate(values, PSEUDO_ANSWERS if measure in COLOURS else ())
+        return self._widened(of_images, measure, 1 / len(results))
 
     def difference(self, old: str, new: str, measure: str) -> Difference:
         """How much better ``new`` is than ``old`` at the end; MissingError for want of a run."""
-        m, estimates = MEASURES[measure], [self.estimate(name, measure) for name in (old, new)]
+        m, olds, news = MEASURES[measure], self.finished(old), self.finished(new)
         if measure == "kernel":
             # Not paired: the shapes of two crowds are compared, and an unconditional model
             # generates whom it likes.
-            found = independent_difference(*estimates)
+            of_images = independent_difference(
+                *(_mean_of([self._nearness(r) for r in results]) for results in (olds, news))
+            )
         else:
-            a, b = (self.results[name][measure][-1] for name in (old, new))
-            found = paired_difference(a, b, measure in COLOURS)
+            a, b = (np.mean([r[measure][-1] for r in x], axis=0) for x in (olds, news))
+            of_images = paired_difference(a, b, measure in COLOURS)
+        found = self._widened(of_images, measure, 1 / len(olds) + 1 / len(news))
         least = self.reference["chance"][measure] + m.worth if m.least is None else m.least
-        learned = any(value >= least for value, _, _ in estimates)
-        return Difference(*found, self.floor(measure), m.worth, learned)
+        learned = any(self.estimate(name, measure)[0] >= least for name in (old, new))
+        return Difference(*found, m.worth, learned)
 
-    def floor(self, measure: str) -> float:
-        """How far the two seeds of blog-4 were apart, at worst, over the last checks."""
-        if measure == "kernel":
-            first, second = (self.estimate(name, measure)[0] for name in (BASE, SECOND_SEED))
-            return abs(first - second)
-        apart = self.finished(BASE)[measure] - self.finished(SECOND_SEED)[measure]
-        return max(abs(known_mean(gains, 0.0)) for gains in apart[-FLOOR_POINTS:])
+    def seed_deviation(self, measure: str) -> tuple[float, int]:
+        """How far runs that differ in nothing but their seed are apart, as a standard deviation.
+
+        Of all experiments that were made more than once, together; and its degrees of freedom.
+        MissingError if there is none.
+        """
+        squares, freedom = 0.0, 0
+        for experiment in {run.experiment for run in self.runs.values()}:
+            with suppress(MissingError):
+                results = self.finished(experiment)
+                if measure == "kernel":
+                    ends = [self._nearness(result)[0] for result in results]
+                else:
+                    ends = [known_mean(result[measure][-1]) for result in results]
+                if len(ends) > 1 and not np.isnan(ends).any():
+                    squares += np.var(ends) * len(ends)
+                    freedom += len(ends) - 1
+        if not freedom:
+            raise MissingError("no experiment has been made with two seeds")
+        return float(np.sqrt(squares / freedom)), freedom
+
+    def _widened(self, of_images: Estimate, measure: str, share: float) -> Estimate:
+        """An interval for these images, widened by the luck of seeds; errors add up as squares.
+
+        Args:
+            share: of the variance of one seed.
+        """
+        deviation, freedom = self.seed_deviation(measure)
+        luck = stats.t.ppf(0.975, freedom) * deviation * share**0.5
+        value, low, high = of_images
+        return value, value - np.hypot(value - low, luck), value + np.hypot(high - value, luck)
+
+    def _nearness(self, result: dict[str, Any]) -> Estimate:
+        """KD-shape on a scale from 0, pure noise, to 1, real avatars."""
+        noise, kernel = self.reference["noise_kernel"], result["kernel"]
+        if kernel is None or noise is None:
+            raise MissingError("there are too few images for KD-shape")
+        low, high = kernel["interval"]
+        return 1 - kernel["value"] / noise, 1 - high / noise, 1 - low / noise
+
+
+def _mean_of(estimates: Sequence[Estimate]) -> Estimate:
+    """Of the same images by several runs: that they are these images does not average out."""
+    value, low, high = np.mean(estimates, axis=0).tolist()
+    return value, low, high
 
 
 def known(values: np.ndarray) -> np.ndarray:

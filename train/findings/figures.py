@@ -14,7 +14,6 @@ from avatar_model.contact_sheet import contact_sheet
 from avatar_model.images import on_white
 from train.figures.picture import MUTED, PAPER, caption, save_figure, save_png
 
-PEOPLE = 8
 TILE = 90
 """About how many pixels wide an avatar is on the sheet."""
 LABELS, MARGIN, GAP = 280, 10, 6
@@ -30,9 +29,9 @@ def save_sheet(path: Path, rows: Sequence[tuple[str, str, np.ndarray]]) -> None:
 
     Args:
         rows: a name, what is special about it, and its avatars, uint8 premultiplied RGBA
-            [N, H, W, 4], equally many in each row; the first ``PEOPLE`` are shown.
+            [N, H, W, 4], equally many in each row.
     """
-    tiles = [Image.fromarray(x) for _, _, images in rows for x in on_white(images[:PEOPLE])]
+    tiles = [Image.fromarray(x) for _, _, images in rows for x in on_white(images)]
     columns, scale = len(tiles) // len(rows), max(1, round(TILE / tiles[0].width))
     grid = contact_sheet(tiles, columns, scale, GAP, PAPER)
     sheet = Image.new("RGB", (LABELS + grid.width, grid.height), PAPER)

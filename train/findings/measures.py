@@ -1,7 +1,8 @@
 """What a checkpoint is measured by, on attribute combinations never trained on.
 
-The kernel distance of shapes and colours between all generated avatars and real ones (KD-shape) is
-the only number that an unconditional model can be judged by.
+An unconditional model has no right answers. It can be judged by how well it restores noisy
+pictures, which is what it is trained for and tells how well it knows what avatars look like, and by
+the kernel distance of shapes and colours between all generated and real avatars (KD-shape).
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ from train.loop.objective import Randomness, diffusion_loss, make_noise
 
 COLOURS = {"hair": "hair_color", "face": "face_color"}
 """What is read from the pixels, and the attribute that asks for it."""
-PER_IMAGE = ("loss", "psnr", "likeness", "clean", *COLOURS)
-"""What is kept of every image: ``validation_loss``, and what ``GroundTruth.per_image`` finds."""
+PER_IMAGE = ("loss", "restored", "psnr", "likeness", "clean", *COLOURS)
+"""What is kept of every image: ``validation_loss``, ``restoration``, and what
+``GroundTruth.per_image`` finds."""
+RESTORED_FROM = (0.1, 0.2, 0.4, 0.75)
+"""Noise of which ``restoration`` frees pictures: its deviation, where black to white is 1."""
 OTHER_REAL = 1024
 """Real training images from which the kernel distance takes its components and its floor."""
 MAX_COMPONENTS = 32
@@ -170,3 +174,36 @@ def validation_loss(pipeline: AvatarPipeline, people: PackedSet, count: int) -> 
             part = (x.to(pipeline.device) for x in (t, eps, conditions_of_rows))
             losses.append(diffusion_loss(denoiser, x0, Randomness(*part)).double().cpu())
     return torch.cat(losses).view(LOSS_NOISES, count).mean(0).numpy()
+
+
+@torch.inference_mode()
+def restoration(pipeline: AvatarPipeline, people: PackedSet, count: int) -> np.ndarray:
+    """PSNR in dB, on white, of the first images of ``people`` restored from noise, float64 [count].
+
+    The noise is as strong as ``RESTORED_FROM`` says, in pixels, whatever the model's pixel range
+    and schedule: two models are given the same noisy pictures, and the mean over the strengths is
+    taken. NaN for a schedule that never has so much noise.
+    """
+    config = pipeline.network.config
+    denoiser = Denoiser.from_config(pipeline.network, config)
+    low, high = config.pixel_range
+    grid = torch.linspace(0, 1, 10_001, dtype=torch.float64)[1:]
+    falls = -denoiser.schedule.log_snr(grid).numpy()
+    found = []
+    for seed, strength in enumerate(RESTORED_FROM):
+        wanted = 2 * np.log(strength * (high - low))
+        if wanted > falls[-1]:
+            return np.full(count, np.nan)
+        time = np.interp(wanted, falls, grid.numpy())
+        generator = torch.Generator().manual_seed(seed)
+        for start in range(0, count, _LOSS_BATCH):
+            pictures = people.images[start : min(start + _LOSS_BATCH, count)]
+            x0 = to_model(pictures, config.pixel_range, config.image_channels)
+            eps = torch.randn(x0.shape, generator=generator)
+            t = torch.full((len(x0),), float(time))
+            rows = torch.from_numpy(one_hot(people.attributes[start : start + len(x0)]))
+            inputs = (x.to(pipeline.device) for x in (denoiser.noised(x0, eps, t), t, rows))
+            restored = denoiser(*inputs)
+            seen = on_white(to_pixels(restored, config.pixel_range))
+            found.append(psnr(seen, on_white(pictures)).clip(max=MAX_PSNR))
+    return np.concatenate(found).reshape(len(RESTORED_FROM), count).mean(0)

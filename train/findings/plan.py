@@ -16,6 +16,8 @@ from train.loop.config import TrainConfig
 
 POINTS = 5
 """Checks of each run, evenly spaced; the last at its end."""
+PEOPLE = 8
+"""Of those that a run generates at its end, the first so many are kept, to be shown."""
 DECAYS = 5
 """Parts of a run between which the step schedule cuts the rate, as in the blog presets."""
 SAMPLER, SAMPLING_STEPS = "ddpm", 20
@@ -31,28 +33,36 @@ BLOG = {
     "blog-5-doubled-tau": "217 bits, Tau's projections doubled",
     "blog-6-four-heads": "217 bits, four heads",
     "blog-7-final": "217 bits, four heads, Tau doubled",
+    "blog-8-diffusers": "217 bits, the UNet of diffusers",
 }
-BASE, SECOND_SEED, OURS = "blog-4", "blog-4-second-seed", "ours"
+BASE, OURS = "blog-4", "ours"
 TOO_NOISY, NOISIER, LESS_NOISY = "noise-too-high", "noise-higher", "noise-lower"
 CONSTANT, FAST = "rate-constant", "rate-constant-x4"
 
+SEEDS = {
+    **dict.fromkeys(("blog-1", "blog-2", "blog-3", CONSTANT, FAST), 2),
+    **dict.fromkeys((BASE, "blog-5", "blog-6", "blog-7"), 4),
+}
+"""How often an experiment is made, each time with another seed; once if it is not here. The four of
+which findings 3 to 5 are told are close to each other."""
+
 FINDINGS = {
-    "1": ("blog-1", "blog-2", "kernel", "Pixels in [-1, 1] instead of [0, 1] make it learn faster"),
-    "2": ("blog-3", BASE, "kernel", "Attributes as 217 bits work better than as 18 integers"),
+    "1": ("blog-1", "blog-2", "restored", "Pixels in [-1, 1] instead of [0, 1] learn faster"),
+    "2": ("blog-3", BASE, "likeness", "Attributes as 217 bits work better than as 18 integers"),
     "3": (BASE, "blog-5", "hair", "Doubling Tau's projections alone does not help"),
     "4": (BASE, "blog-6", "hair", "Four attention heads instead of one bring hair colours"),
     "5": ("blog-6", "blog-7", "hair", "Four heads and the doubled Tau together are better still"),
     "6": (TOO_NOISY, BASE, "clean", "With too much noise it keeps drawing noise"),
-    "7a": (CONSTANT, BASE, "kernel", "Cutting the learning rate when the loss stagnates helps"),
-    "7b": (FAST, CONSTANT, "kernel", "A learning rate that is too high hurts"),
+    "7a": (CONSTANT, BASE, "likeness", "Cutting the learning rate helps"),
+    "7b": (FAST, CONSTANT, "likeness", "A learning rate that is too high hurts"),
     "8": ("", "", "", "Lower loss does not promise better pictures"),
     "9": ("", "", "", "Memory goes into activations, not weights"),
 }
-"""The blog's findings: the old run, the new one, and the measure that decide it, chosen before any
-run was made as the nearest to what the blog describes; and what it claims. 8 and 9 have rules of
-their own, see ``report.judge``."""
+"""The blog's findings: the old experiment, the new one, and the measure that decide it, chosen
+before any run was made as the nearest to what the blog describes; and what it claims. 8 and 9 have
+rules of their own, see ``report.judge``."""
 COMPARED = [(old, new) for old, new, _, _ in FINDINGS.values() if old]
-COMPARED += [(BASE, LESS_NOISY), (BASE, NOISIER), ("blog-7", OURS)]
+COMPARED += [(BASE, LESS_NOISY), (BASE, NOISIER), ("blog-7", "blog-8"), ("blog-7", OURS)]
 
 
 class Size(NamedTuple):
@@ -66,28 +76,30 @@ class Size(NamedTuple):
     pixels: int  # what the side of the images is divided by
     width: int  # the number of channels
     batch: int  # the batch
+    heads: int  # the most that there is room for; diffusers' network has 32
     ours: dict[str, Any]  # what our own network becomes; it costs about what blog-4's does
 
 
 SIZES = {
-    "real": Size("the presets as they are", 1, 1, 1, {}),
+    "real": Size("the presets as they are", 1, 1, 1, 32, {}),
     "reduced": Size(
         "half the image side, an eighth of the channels, a quarter of the batch, and 8 times the "
         "learning rate, as narrower networks want it higher",
-        *(2, 8, 4),
+        *(2, 8, 4, 4),
         {"image_size": 32, "channels": (28, 56, 112)},
     ),
     "tiny": Size(
         "a test of the command, far too small to say anything about the findings",
-        *(4, 16, 16),
+        *(4, 16, 16, 4),
         {"image_size": 16, "channels": (16, 32, 64), "canvas_channels": 8},
     ),
 }
 
 
 class Run(NamedTuple):
-    """One training run: what is special about it, and its config."""
+    """One training run: its experiment, what is special about that, and its config."""
 
+    experiment: str
     about: str
     config: TrainConfig
 
@@ -98,7 +110,7 @@ class Run(NamedTuple):
 
     def same_loss(self, other: Run) -> bool:
         """Whether its loss means what the other's means: the same question is asked."""
-        question = ("prediction", "schedule", "schedule_options", "pixel_range")
+        question = ("prediction", "schedule", "schedule_options", "pixel_range", "image_channels")
         ours, theirs = self.config.model, other.config.model
         same = all(getattr(ours, part) == getattr(theirs, part) for part in question)
         return same and self.conditional == other.conditional
@@ -114,32 +126,35 @@ def all_runs(
 ) -> dict[str, Run]:
     """Name -> run, in the order of the tables; their folders are ``work/runs/NAME``.
 
+    The first run of an experiment has its name, the others that of their seed, as in blog-4-seed-1.
+
     Args:
         size: of ``SIZES``.
         images: training images of each run, a multiple of ``budget_unit(size)``.
     """
-    found = {}
+    scale, found = SIZES[size], {}
 
     def add(name: str, about: str, config: TrainConfig, **model: Any) -> TrainConfig:
         steps = images // config.batch_size
         config = replace(
             config,
             data=data,
-            run=work / "runs" / name,
             steps=steps,
             lr_step_size=max(steps // DECAYS, 1),
             warmup_steps=min(config.warmup_steps, max(steps // 10, 1)),
             log_steps=max(steps // POINTS // 20, 1),
             checkpoint_steps=steps // POINTS,
+            checkpoint_minutes=None,
             keep_checkpoints=1000,  # each is looked at when the run is finished
             spike_factor=0.0,  # no help from the trainer for a learning rate that is too high
             device=device,
             model=replace(config.model, **model),
         )
-        found[name] = Run(about, config)
+        for seed in range(SEEDS.get(name, 1)):
+            run = f"{name}-seed-{seed}" if seed else name
+            found[run] = Run(name, about, replace(config, seed=seed, run=work / "runs" / run))
         return config
 
-    scale = SIZES[size]
     for preset, about in BLOG.items():
         blog = presets.load(preset)
         model = blog.model
@@ -157,9 +172,9 @@ def all_runs(
             image_size=model.image_size // scale.pixels,
             channels=tuple(c // scale.width for c in model.channels),
             tau_width=model.tau_width // scale.width,
+            num_heads=min(model.num_heads, scale.heads),
         )
     base = found[BASE].config
-    add(SECOND_SEED, "blog-4 again, another seed", replace(base, seed=1))
     levels = (LESS_NOISY, 300, 0.002), (NOISIER, 300, 0.05), (TOO_NOISY, 500, 0.2)
     for name, steps, beta_end in levels:
         options = {"num_steps": steps, "beta_start": 1e-4, "beta_end": beta_end}

@@ -17,15 +17,15 @@ from avatar_model.atomic import write_atomically
 from train import presets
 from train.data.dataset import PackedSet
 from train.findings import compare
-from train.findings.compare import MEASURES, UNPAIRED, Difference, Evidence, MissingError
+from train.findings.compare import MEASURES, UNCONDITIONAL, Difference, Evidence, MissingError
 from train.findings.figures import save_loss, save_sheet
-from train.findings.plan import BASE, COMPARED, FINDINGS, SIZES
+from train.findings.plan import BASE, COMPARED, FINDINGS, PEOPLE, SIZES
 from train.findings.study import Plan
 from train.memory.estimate import MIB, memory_report
 
 PAGE = Path(__file__).with_name("page.md")
-STAGNATION = 0.02
-"""A loss that fell by less than this share from one check to the next has stagnated."""
+SHOWN = 20
+"""Of the sure cases of lower loss and worse pictures, so many, the surest, are listed."""
 QUALITY = ("hair", "face", "likeness")
 """What pictures are judged by where a lower loss is said to promise no better ones."""
 
@@ -42,11 +42,13 @@ def write_report(out: Path, plan: Plan, evidence: Evidence, data: PackedSet) -> 
         parse_float=lambda digits: float(f"{float(digits):.6g}"),
         parse_constant=lambda _: None,
     )
-    shown = {name: r["images"] for name, r in evidence.results.items() if not r["failure"]}
-    curves = {name: run for name, run in summary["runs"].items() if run.get("same_loss")}
+    first = [name for name, run in evidence.runs.items() if name == run.experiment]
+    results = {name: evidence.results[name] for name in first if name in evidence.results}
+    shown = {name: r["images"] for name, r in results.items() if not r["failure"]}
+    curves = {name: summary["runs"][name] for name in shown if summary["runs"][name]["same_loss"]}
     pictures = {}
     if shown:
-        real = data.images[data.split("validation")[: plan.drawn_at_end]]
+        real = data.images[data.split("validation")[:PEOPLE]]
         rows = [(name, evidence.runs[name].about, images) for name, images in shown.items()]
         pictures["sheet"] = out.with_name(f"{out.stem}_sheet.png")
         save_sheet(pictures["sheet"], [(plan.data, "the real ones, never trained on", real), *rows])
@@ -70,6 +72,7 @@ def to_markdown(summary: dict[str, Any], pictures: dict[str, str]) -> str:
 def summarize(plan: Plan, evidence: Evidence) -> dict[str, Any]:
     """All that was found, in plain JSON types."""
     dates = sorted({result["date"] for result in evidence.results.values()})
+    seeds = _measured(MEASURES, evidence.seed_deviation)
     findings = []
     for number, (*_, claim) in FINDINGS.items():
         try:
@@ -80,11 +83,12 @@ def summarize(plan: Plan, evidence: Evidence) -> dict[str, Any]:
     return {
         "study": {**asdict(plan), "networks": SIZES[plan.size].about, "dates": dates},
         "findings": findings,
+        "experiments": {name: _experiment(evidence, name) for name in evidence.experiments()},
         "runs": {name: _run(evidence, name, r) for name, r in evidence.results.items()},
         "reference": evidence.reference,
-        "floors": _measured(MEASURES, evidence.floor),
+        "seed_deviations": {m: d for m, (d, _) in seeds.items()},
         "comparisons": [_comparison(evidence, *pair) for pair in COMPARED],
-        "loss_against_quality": compare_losses(evidence),
+        "loss_against_quality": _counted(compare_losses(evidence)),
         "memory": memory_of_blog_7(),
     }
 
@@ -109,25 +113,18 @@ def judge(number: str, evidence: Evidence) -> tuple[str, str]:
         return loss["verdict"], f"{cases} in {count} comparisons"
     old, new, measure, _ = FINDINGS[number]
     difference = evidence.difference(old, new, measure)
-    if number == "7a":  # cut "when the loss stagnates"
-        before, last = evidence.finished(old)["loss"][-2:]
-        fall = compare.known_mean(before - last) / compare.known_mean(before)
-        if fall >= STAGNATION:
-            why = f"the loss never stagnated: it still fell by {100 * fall:.0f} % at the end"
-            return compare.UNDECIDED, why
     helps = number != "3"  # which says that something does not
     return difference.verdict(helps), in_words(difference, measure)
 
 
 def in_words(difference: Difference, measure: str) -> str:
-    """A difference with its interval and the floor, in a few words."""
+    """A difference with its interval, in a few words."""
     title, _, _, unit = MEASURES[measure]
     factor, digits = (1, 2) if unit == "dB" else (100, 0)
     d = difference
     value, low, high = (f"{factor * x:+.{digits}f}" for x in (d.value, d.low, d.high))
     learned = "" if d.learned else "neither run has learned enough; "
-    seeds = f"{factor * d.floor:.{digits}f}"
-    return f"{learned}{title}: {value} {unit} ({low} to {high}; seeds {seeds})"
+    return f"{learned}{title}: {value} {unit} ({low} to {high})"
 
 
 @cache
@@ -148,15 +145,45 @@ def compare_losses(evidence: Evidence) -> dict[str, Any]:
     return compare.loss_against_quality(runs)
 
 
+def _counted(losses: dict[str, Any]) -> dict[str, Any]:
+    """``compare.loss_against_quality`` with the numbers of its comparisons, which are hundreds.
+
+    By measure: how many of them look worse, and how many there are.
+    """
+    counts: dict[str, dict[str, list[int]]] = {}
+    for part in ("within", "across"):
+        counts[part] = {m: [0, 0] for m in QUALITY}
+        for comparison in losses[part]:
+            found = counts[part][comparison["measure"]]
+            found[0] += comparison["change"] < 0
+            found[1] += 1
+    return losses | counts | {"instances": losses["instances"][:SHOWN]}
+
+
+def _experiment(evidence: Evidence, name: str) -> dict[str, Any]:
+    """What its runs were measured to be at their end, together."""
+    runs = {n: run for n, run in evidence.runs.items() if run.experiment == name}
+    made = [n for n in runs if n in evidence.results]
+    measures = MEASURES if runs[name].conditional else UNCONDITIONAL
+    estimates = _measured(measures, partial(evidence.estimate, name))
+    return {
+        "about": runs[name].about,
+        "runs": made,
+        "failure": next((f for n in made if (f := evidence.results[n]["failure"])), None),
+        "same_loss": runs[name].same_loss(evidence.runs[BASE]),
+        "loss": float(np.mean([evidence.results[n]["loss"][-1] for n in made])),
+        "measures": {m: {"value": x[0], "interval": x[1:]} for m, x in estimates.items()},
+    }
+
+
 def _run(evidence: Evidence, name: str, result: dict[str, Any]) -> dict[str, Any]:
     """What a run was measured to be, at its end and at each check."""
     run, points = evidence.runs[name], result["points"]
-    known = {"about": run.about, "parameters": result["parameters"], "failure": result["failure"]}
+    known = {"parameters": result["parameters"], "failure": result["failure"]}
     if result["failure"]:
         return known
-    measures = MEASURES if run.conditional else UNPAIRED
-    estimates = _measured(measures, partial(evidence.estimate, name))
-    shown = ["loss", *(m for m in measures if m != "kernel")]
+    shown = ["loss", *(MEASURES if run.conditional else UNCONDITIONAL)]
+    shown.remove("kernel")
     always = ~np.isnan(result["loss"]).any(axis=0)  # the images looked at at every check
     checks = [
         {
@@ -170,16 +197,16 @@ def _run(evidence: Evidence, name: str, result: dict[str, Any]) -> dict[str, Any
         **known,
         "same_loss": run.same_loss(evidence.runs[BASE]),
         **{key: points[-1][key] for key in ("seconds", "train_loss")},
-        "loss": result["loss"][-1].mean(),
+        "loss": float(result["loss"][-1].mean()),
         "kernel_distance": result["kernel"],
-        "measures": {m: {"value": x[0], "interval": x[1:]} for m, x in estimates.items()},
+        "at_end": {m: compare.known_mean(result[m][-1]) for m in shown},
         "checks": checks,
     }
 
 
 def _comparison(evidence: Evidence, old: str, new: str) -> dict[str, Any]:
     both = evidence.runs[old].conditional and evidence.runs[new].conditional
-    found = _measured(MEASURES if both else UNPAIRED, partial(evidence.difference, old, new))
+    found = _measured(MEASURES if both else UNCONDITIONAL, partial(evidence.difference, old, new))
     measures = {m: {**asdict(d), "verdict": d.verdict()} for m, d in found.items()}
     return {"old": old, "new": new, "measures": measures}
 

@@ -27,8 +27,8 @@ from avatar_model.network import AvatarNetwork
 from train.data.dataset import PackedSet
 from train.evaluation.generate import generate_avatars
 from train.findings.compare import Evidence, known_mean
-from train.findings.measures import PER_IMAGE, GroundTruth, validation_loss
-from train.findings.plan import BASE, POINTS, Run, all_runs, budget_unit
+from train.findings.measures import PER_IMAGE, GroundTruth, restoration, validation_loss
+from train.findings.plan import BASE, PEOPLE, POINTS, Run, all_runs, budget_unit
 from train.loop.checkpoints import STATE_FILE
 from train.loop.loss_guard import DivergedError
 from train.loop.run_folder import RunError, RunFolder, differences, read_config
@@ -166,7 +166,7 @@ def save_result(path: Path, result: dict[str, Any]) -> None:
     rest = {key: value for key, value in result.items() if key not in arrays}
     path.parent.mkdir(parents=True, exist_ok=True)
     with moved_into_place(path.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez_compressed(file, **arrays)
     write_atomically(path, json.dumps(rest) + "\n")
 
 
@@ -215,9 +215,9 @@ def measure(run: Run, drawn: int, truth: GroundTruth, failure: str | None) -> di
     """Look at every checkpoint of a run, at ``drawn`` avatars of each but the last.
 
     Returns:
-        arrays: ``images``, of the last check, uint8 premultiplied RGBA [N, H, W, 4]; ``loss``, of
-        the validation, and the measures of ``GroundTruth.per_image``, float64 [POINTS, N], NaN
-        where an avatar was not generated or cannot be judged. For JSON: ``settings``, all that
+        arrays: ``images``, the first ``PEOPLE`` of the last check, uint8 premultiplied RGBA
+        [N, H, W, 4]; ``PER_IMAGE``, float32 [POINTS, N], NaN where an avatar was not generated or
+        cannot be judged. For JSON: ``settings``, all that
         decided it; ``parameters``, how many the network has; ``points``, the checks, each with
         ``step``, the ``seconds`` spent in training so far, and ``train_loss``, the mean since the
         last check; ``kernel``, KD-shape of the last check, None for too few images; ``failure``,
@@ -225,7 +225,7 @@ def measure(run: Run, drawn: int, truth: GroundTruth, failure: str | None) -> di
     """
     config, people, points = run.config, truth.people, []
     images, every = people.images[:0], config.steps // POINTS
-    arrays = {key: np.full((POINTS, len(people)), np.nan) for key in PER_IMAGE}
+    arrays = {key: np.full((POINTS, len(people)), np.nan, "f4") for key in PER_IMAGE}
     for i in range(POINTS):
         step, count = (i + 1) * every, len(people) if i == POINTS - 1 else drawn
         folder = RunFolder(config.run).checkpoints_path / f"step-{step:08d}"
@@ -234,7 +234,10 @@ def measure(run: Run, drawn: int, truth: GroundTruth, failure: str | None) -> di
         pipeline = AvatarPipeline.from_pretrained(folder, device=config.device)
         # Image i has the same noise in every run; all else is the checkpoint's own.
         images, _ = generate_avatars(pipeline, people.attributes[:count])
-        measured = truth.per_image(images) | {"loss": validation_loss(pipeline, people, count)}
+        measured = truth.per_image(images) | {
+            "loss": validation_loss(pipeline, people, count),
+            "restored": restoration(pipeline, people, count),
+        }
         for key, values in measured.items():
             arrays[key][i, :count] = values
         log = np.atleast_1d(np.genfromtxt(config.run / "log.csv", delimiter=",", names=True))
@@ -250,6 +253,6 @@ def measure(run: Run, drawn: int, truth: GroundTruth, failure: str | None) -> di
         "kernel": truth.kernel_distance(images) if len(points) == POINTS else None,
         "failure": failure,
         "date": datetime.date.today().isoformat(),
-        "images": images,
+        "images": images[:PEOPLE],
         **arrays,
     }

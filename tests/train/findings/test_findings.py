@@ -12,12 +12,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from avatar_model import AvatarPipeline
 from avatar_model.attributes import ATTRIBUTES, NAMES, Vocabulary
+from avatar_model.images import to_model
 from avatar_model.network import AvatarNetwork
 from train import presets
 from train.data.dataset import PackedSet
 from train.findings import __main__ as tool
-from train.findings.measures import GroundTruth, grain, validation_loss
-from train.findings.plan import BASE, OURS, SECOND_SEED, all_runs, budget_unit
+from train.findings.measures import GroundTruth, grain, restoration, validation_loss
+from train.findings.plan import BASE, OURS, SEEDS, all_runs, budget_unit
 from train.findings.report import to_markdown
 from train.findings.study import load_results
 from train.loop.loss_guard import DivergedError
@@ -64,7 +65,7 @@ def test_every_run_gets_the_same_number_of_images(size):
 def test_the_real_size_is_the_presets_own():
     runs = made_runs("real", 64_000)
     blog = [name for name in presets.names() if name.startswith("blog-")]
-    assert len(blog) == 7
+    assert len(blog) == 8
     for name in (*blog, "default"):
         run = runs[OURS] if name == "default" else runs["-".join(name.split("-")[:2])]
         preset = presets.load(name)
@@ -74,13 +75,23 @@ def test_the_real_size_is_the_presets_own():
 
 def test_the_reduced_size_keeps_what_the_experiments_are_about():
     for name, run in made_runs("reduced").items():
-        if not name.startswith("blog-") or name == SECOND_SEED:
+        if not name.startswith("blog-") or name != run.experiment:
             continue
         (preset,) = (presets.load(n) for n in presets.names() if n.startswith(f"{name}-"))
         ours, theirs = run.config.model.to_dict(), preset.model.to_dict()
         changed = {key for key in ours if ours[key] != theirs[key]}
-        assert changed == {"image_size", "channels", "tau_width"}
-        assert run.config.condition_dropout == 0.2
+        assert changed - {"num_heads"} == {"image_size", "channels", "tau_width"}
+        assert ("num_heads" in changed) == (name == "blog-8")
+        assert run.config.condition_dropout == preset.condition_dropout
+
+
+def test_seeds_are_all_that_the_runs_of_an_experiment_differ_in():
+    runs = made_runs("tiny")
+    for name, count in SEEDS.items():
+        own = [run for run in runs.values() if run.experiment == name]
+        assert [run.config.seed for run in own] == [*range(count)]
+        settings = [{**run.settings, "seed": 0} for run in own]
+        assert all(s == settings[0] for s in settings)
 
 
 def test_our_reduced_preset_costs_what_theirs_costs():
@@ -90,7 +101,8 @@ def test_our_reduced_preset_costs_what_theirs_costs():
         model = run.config.model
         with torch.device("meta"):
             network = AvatarNetwork(model)
-            inputs = torch.zeros(1, 4, model.image_size, model.image_size), torch.zeros(1)
+            side = model.image_size
+            inputs = torch.zeros(1, model.image_channels, side, side), torch.zeros(1)
             with FlopCounterMode(display=False) as counter:
                 network(*inputs, torch.zeros(1, 217))
         return counter.get_total_flops()
@@ -100,9 +112,9 @@ def test_our_reduced_preset_costs_what_theirs_costs():
 
 def test_which_losses_can_be_compared():
     runs = made_runs("reduced")
-    same = {name for name, run in runs.items() if run.same_loss(runs[BASE])}
-    blog = {f"blog-{n}" for n in (3, 4, 5, 6, 7)}
-    assert same == blog | {SECOND_SEED, "rate-constant", "rate-constant-x4"}
+    same = {run.experiment for run in runs.values() if run.same_loss(runs[BASE])}
+    blog = {f"blog-{n}" for n in (3, 4, 5, 6, 7, 8)}
+    assert same == blog | {"rate-constant", "rate-constant-x4"}
 
 
 # Measuring.
@@ -139,6 +151,52 @@ def test_the_validation_loss_of_an_image_is_the_same_however_many_are_looked_at(
     assert many.mean() == pytest.approx(1, abs=0.05)
 
 
+def knows_the_truth(people, run):
+    """A pipeline whose network has seen the pictures, and puts out the noise that is on them."""
+    pipeline = AvatarPipeline(AvatarNetwork(run.config.model), people.vocabulary)
+    config = pipeline.network.config
+    schedule = pipeline.denoiser.schedule
+    x0 = to_model(people.images, config.pixel_range, config.image_channels)
+
+    def network(x, t, one_hot):
+        alpha, sigma = (part.view(-1, 1, 1, 1) for part in schedule(t))
+        return (x * (alpha**2 + sigma**2).sqrt() - alpha * x0[: len(x)]) / sigma
+
+    return pipeline, network
+
+
+@pytest.mark.parametrize("name", ["blog-1", "blog-2", "noise-higher"])
+def test_restoration_is_perfect_for_who_knows_and_the_noise_for_who_does_not(
+    people, name, monkeypatch
+):
+    truth = people.take(people.split("validation")[:32])
+    pipeline, network = knows_the_truth(truth, made_runs("tiny")[name])
+    # An untrained network puts out zero: it takes all noise for picture.
+    untouched = restoration(pipeline, truth, 32)
+    # Noise of r of the range: -20 log10 r dB, and more where it is cut off at white.
+    assert 11.1 < untouched.mean() < 14
+    monkeypatch.setattr(type(pipeline.network), "forward", lambda self, *inputs: network(*inputs))
+    assert (restoration(pipeline, truth, 32) == 60).all()
+
+
+def test_the_same_noise_is_restored_whatever_the_pixel_range(people):
+    truth, runs = people.take(people.split("validation")[:32]), made_runs("tiny")
+    torch.manual_seed(0)
+    found = [
+        restoration(
+            AvatarPipeline(AvatarNetwork(runs[n].config.model), people.vocabulary), truth, 32
+        )
+        for n in ("blog-1", "blog-2")
+    ]
+    np.testing.assert_allclose(*found, rtol=0.02)
+
+
+def test_a_schedule_with_too_little_noise_cannot_be_judged_by_restoration(people):
+    truth = people.take(people.split("validation")[:32])
+    network = AvatarNetwork(made_runs("tiny")["noise-lower"].config.model)
+    assert np.isnan(restoration(AvatarPipeline(network, people.vocabulary), truth, 32)).all()
+
+
 # The command.
 
 
@@ -160,8 +218,7 @@ def command(monkeypatch, tmp_path, people):
 
 def test_the_command_trains_measures_resumes_and_reports(command, tmp_path, capsys):
     page = command(only=("blog-4", "blog-6"))
-    missing = "not decided at this budget** | the run blog-4-second-seed has not been made"
-    assert missing in page
+    assert "not decided at this budget** | no experiment has been made with two seeds" in page
     results = tmp_path / "work" / "results"
     first = (results / "blog-4.json").read_text()
     assert len(json.loads(first)["points"]) == 5
@@ -171,8 +228,8 @@ def test_the_command_trains_measures_resumes_and_reports(command, tmp_path, caps
     log = tmp_path / "work" / "runs" / "blog-6" / "log.csv"
     before = log.stat().st_mtime_ns
     capsys.readouterr()
-    page = command(only=("blog-4", "blog-6", "blog-1", "ours"))
-    assert "run 1 of 3: blog-6" in capsys.readouterr().out
+    page = command(only=("blog-4", "blog-6", "blog-4-seed-1", "blog-1", "ours"))
+    assert "run 1 of 4: blog-6" in capsys.readouterr().out
     assert (results / "blog-4.json").read_text() == first
     assert log.stat().st_mtime_ns == before
     for needed in ("## Findings", "CC BY 4.0", "--size tiny", "not the blog's but small ones"):
@@ -186,6 +243,8 @@ def test_the_command_trains_measures_resumes_and_reports(command, tmp_path, caps
     found = json.loads((tmp_path / "page.json").read_text())
     assert [f["number"] for f in found["findings"]] == [*"123456", "7a", "7b", "8", "9"]
     assert len(found["runs"]["ours"]["checks"]) == 5
+    assert found["experiments"]["blog-4"]["runs"] == ["blog-4", "blog-4-seed-1"]
+    assert "| the run blog-5 has not been made |" in page and "hair colour right: " in page
 
     again = command(report_only=True)
     assert again == page
@@ -251,7 +310,7 @@ def test_a_budget_in_minutes_is_measured_once(command, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--only", "blog-8"], "error: there is no run 'blog-8'; did you mean"),
+        (["--only", "blog-9"], "error: there is no run 'blog-9'; did you mean"),
         (["--data", "drawn:64"], "error: the validation split of drawn:64 has "),
         (["--data", "nowhere"], "error: there is no file or folder nowhere"),
         (["--out", "page.txt"], "error: page.txt must end in .md"),
