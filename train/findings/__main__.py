@@ -2,9 +2,9 @@
 
     python -m train.findings --data ~/cartoonset10k.tgz --minutes 3
 
-makes about 14 runs, one after the other, and writes runs/findings/findings.json with every number,
+makes about 30 runs, one after the other, and writes runs/findings/findings.json with every number,
 and tables and pictures of them beside it. Stop it with Ctrl+C, start the same command again and it
-goes on.
+goes on. Two at once in one --work folder share the work if each has its own --only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(
     images: Annotated[int | None, Range(1, 10**9)] = None,
     out: Path = Path("runs/findings/findings.md"),
     work: Path = Path("runs/findings"),
-    size: Literal["auto", "real", "reduced", "tiny"] = "auto",
+    size: Literal["auto", "real", "half", "quarter", "tiny"] = "auto",
     only: tuple[str, ...] = (),
     report_only: bool = False,
     device: str | None = None,
@@ -51,8 +51,8 @@ def main(
         images: training images of each run, instead of minutes.
         out: the tables, a .md file; all numbers, .json, and pictures are written beside it.
         work: where runs and measurements are kept.
-        size: real, the presets as they are; reduced, half the image side and an eighth of the
-            channels; tiny, to try the command; auto is real on a GPU, else reduced.
+        size: real, the presets as they are; half and quarter, so much of the image side and an
+            eighth of the channels; tiny, to try the command; auto is real on a GPU, else quarter.
         only: make only these runs, such as blog-4 blog-6; the tables have all that were ever made.
         report_only: make no run, only write what was found.
         device: cpu, cuda or cuda:1; by default a GPU if there is one.
@@ -67,7 +67,7 @@ def main(
         raise RunError(f"there is no study in {work} to report on")
     scale = before.size if before and report_only else str(size)
     if scale == "auto":
-        scale = "real" if gpu else "reduced"
+        scale = "real" if gpu else "quarter"
     known = all_runs(scale, 10**6, "", work)
     for run in only:
         if run not in known:

@@ -51,7 +51,7 @@ def made_runs(size, images=8_000):
 # The runs.
 
 
-@pytest.mark.parametrize("size", ["real", "reduced", "tiny"])
+@pytest.mark.parametrize("size", ["real", "half", "quarter", "tiny"])
 def test_every_run_gets_the_same_number_of_images(size):
     images = 3 * budget_unit(size)
     runs = made_runs(size, images)
@@ -73,15 +73,16 @@ def test_the_real_size_is_the_presets_own():
         assert run.config.learning_rate == preset.learning_rate
 
 
-def test_the_reduced_size_keeps_what_the_experiments_are_about():
-    for name, run in made_runs("reduced").items():
+@pytest.mark.parametrize("size", ["half", "quarter"])
+def test_a_reduced_size_keeps_what_the_experiments_are_about(size):
+    for name, run in made_runs(size).items():
         if not name.startswith("blog-") or name != run.experiment:
             continue
         (preset,) = (presets.load(n) for n in presets.names() if n.startswith(f"{name}-"))
         ours, theirs = run.config.model.to_dict(), preset.model.to_dict()
         changed = {key for key in ours if ours[key] != theirs[key]}
-        assert changed - {"num_heads"} == {"image_size", "channels", "tau_width"}
-        assert ("num_heads" in changed) == (name == "blog-8")
+        narrower = {"num_heads", "tau_tokens"} if name == "blog-8" else set()
+        assert changed == {"image_size", "channels", "tau_width"} | narrower
         assert run.config.condition_dropout == preset.condition_dropout
 
 
@@ -94,8 +95,9 @@ def test_seeds_are_all_that_the_runs_of_an_experiment_differ_in():
         assert all(s == settings[0] for s in settings)
 
 
-def test_our_reduced_preset_costs_what_theirs_costs():
-    runs = made_runs("reduced")
+@pytest.mark.parametrize("size", ["half", "quarter"])
+def test_our_reduced_preset_costs_what_theirs_costs(size):
+    runs = made_runs(size)
 
     def flops(run):
         model = run.config.model
@@ -111,7 +113,7 @@ def test_our_reduced_preset_costs_what_theirs_costs():
 
 
 def test_which_losses_can_be_compared():
-    runs = made_runs("reduced")
+    runs = made_runs("quarter")
     same = {run.experiment for run in runs.values() if run.same_loss(runs[BASE])}
     blog = {f"blog-{n}" for n in (3, 4, 5, 6, 7, 8)}
     assert same == blog | {"rate-constant", "rate-constant-x4"}
