@@ -63,13 +63,15 @@ def test_the_data_of_both_decides_the_licence(tmp_path):
     assert dataset["name"] == "cartoonset9k.tar and drawn:200"
 
 
-@pytest.mark.parametrize("kind", ["conditional", "unconditional", "two stages", "on white"])
+@pytest.mark.parametrize("kind", ["conditional", "unconditional", "two stages", "diffusers"])
 def test_the_example_of_the_card_runs_and_its_claims_are_true(kind, tmp_path, monkeypatch):
     if kind == "two stages":
         pipeline = two_stages()
     else:
         nothing = {"conditioning": (), "canvas_channels": 0, "cross_attention": (False, False)}
-        changes = {"unconditional": nothing, "on white": {"image_channels": 3}}
+        diffusers = {"unet": "diffusers", "patch_size": 1, "blocks_up": 2, "image_channels": 3}
+        diffusers |= {"conditioning": ("attention",), "canvas_channels": 0}
+        changes = {"unconditional": nothing, "diffusers": diffusers}
         config = dataclasses.replace(TINY_MODEL, **changes.get(kind, {}))
         pipeline = AvatarPipeline(random_network(config), Vocabulary.numbered())
     pipeline.save_pretrained(tmp_path / "model")
@@ -81,5 +83,6 @@ def test_the_example_of_the_card_runs_and_its_claims_are_true(kind, tmp_path, mo
     assert len(said["out"].images) == 4 and (tmp_path / "avatar.png").exists()
     assert ("18 attributes" in card) == (kind != "unconditional")
     assert ("from noise alone" in card) == (kind == "unconditional")
-    assert ("transparent background" in card) == (kind != "on white")
+    assert ("transparent background" in card) == (kind != "diffusers")
+    assert ("pip install diffusers" in card) == (kind == "diffusers")
     assert "pip install ." in card
