@@ -40,6 +40,6 @@ part benchmarks $PYTHON -m benchmarks.gpu --device "$DEVICE" --out "$OUT" "${tin
 part compile-checks $PYTHON -m pytest -m gpu tests/gpu/test_with_compile.py -p no:cacheprovider
 if [ "$DATA" != none ]; then
   LIMIT=infinity part findings $PYTHON -m train.findings --data "$DATA" --size $size --minutes "$MINUTES" \
-    --device "$DEVICE" --work "$OUT/findings" --out "$OUT/findings.md"
+    --device "$DEVICE" --work "$OUT/findings" --out "$OUT/findings/report.md"
 fi
 exit $failed

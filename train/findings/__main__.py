@@ -2,7 +2,7 @@
 
     python -m train.findings --data ~/cartoonset10k.tgz --minutes 3
 
-makes about 30 runs, one after the other, and writes runs/findings/findings.json with every number,
+makes about 30 runs, one after the other, and writes runs/findings/report.json with every number,
 and tables and pictures of them beside it. Stop it with Ctrl+C, start the same command again and it
 goes on. Two at once in one --work folder share the work if each has its own --only.
 """
@@ -34,7 +34,7 @@ def main(
     data: str = "cartoonset10k",
     minutes: Annotated[float, Range(0.001, 1e6)] = 3.0,
     images: Annotated[int | None, Range(1, 10**9)] = None,
-    out: Path = Path("runs/findings/findings.md"),
+    out: Path = Path("runs/findings/report.md"),
     work: Path = Path("runs/findings"),
     size: Literal["auto", "real", "half", "quarter", "tiny"] = "auto",
     only: tuple[str, ...] = (),

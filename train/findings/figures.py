@@ -50,7 +50,7 @@ def save_loss(path: Path, runs: dict[str, Any], chance: float) -> None:
     all would be one curve.
 
     Args:
-        runs: of ``findings.json``, those whose losses are comparable.
+        runs: of the report, those whose losses are comparable.
         chance: the share of right hair colours when guessing.
     """
     loss, hair = ("loss", "validation loss"), ("hair", "share of hair colours right")

@@ -1,4 +1,4 @@
-"""``findings.json``: every number of a study and what they say; tables and pictures of them."""
+"""The report of a study: every number as JSON, what they say, tables and pictures of them."""
 
 from __future__ import annotations
 
@@ -31,27 +31,31 @@ QUALITY = ("hair", "face", "likeness")
 
 
 def write_report(out: Path, plan: Plan, evidence: Evidence, data: PackedSet) -> list[Path]:
-    """Write ``out``, a .md file, and beside it .json, ``_sheet.png`` and ``_loss.png``.
+    """Write ``out``, a .md file, and beside it .json and the pictures.
+
+    ``_sheet.png`` has every experiment, ``_1.png`` to ``_7b.png`` the two that decide a finding,
+    ``_loss.png`` the losses that can be compared.
 
     Args:
         data: has the real avatars.
     """
-    # Six digits are plenty, and JSON has no NaN.
-    summary = json.loads(
-        json.dumps(summarize(plan, evidence)),
-        parse_float=lambda digits: float(f"{float(digits):.6g}"),
-        parse_constant=lambda _: None,
-    )
+    summary = in_json(summarize(plan, evidence))
     first = [name for name, run in evidence.runs.items() if name == run.experiment]
     results = {name: evidence.results[name] for name in first if name in evidence.results}
     shown = {name: r["images"] for name, r in results.items() if not r["failure"]}
     curves = {name: summary["runs"][name] for name in shown if summary["runs"][name]["same_loss"]}
     pictures = {}
     if shown:
-        real = data.images[data.split("validation")[:PEOPLE]]
-        rows = [(name, evidence.runs[name].about, images) for name, images in shown.items()]
-        pictures["sheet"] = out.with_name(f"{out.stem}_sheet.png")
-        save_sheet(pictures["sheet"], [(plan.data, "the real ones, never trained on", real), *rows])
+        people = data.images[data.split("validation")[:PEOPLE]]
+        real = (plan.data, "the real ones, never trained on", people)
+        rows = {name: (name, evidence.runs[name].about, images) for name, images in shown.items()}
+        sheets = {"sheet": [*rows.values()]}
+        for number, (old, new, _, _) in FINDINGS.items():
+            if old in rows and new in rows:
+                sheets[number] = [rows[old], rows[new]]
+        for name, shown_rows in sheets.items():
+            pictures[name] = out.with_name(f"{out.stem}_{name}.png")
+            save_sheet(pictures[name], [real, *shown_rows])
     if curves:
         pictures["loss"] = out.with_name(f"{out.stem}_loss.png")
         save_loss(pictures["loss"], curves, evidence.reference["chance"]["hair"])
@@ -63,8 +67,18 @@ def write_report(out: Path, plan: Plan, evidence: Evidence, data: PackedSet) -> 
     return [*files, *pictures.values()]
 
 
+def in_json(summary: dict[str, Any]) -> dict[str, Any]:
+    """As it is written and read: six digits, which are plenty, and no NaN, which JSON lacks."""
+    rounded: dict[str, Any] = json.loads(
+        json.dumps(summary),
+        parse_float=lambda digits: float(f"{float(digits):.6g}"),
+        parse_constant=lambda _: None,
+    )
+    return rounded
+
+
 def to_markdown(summary: dict[str, Any], pictures: dict[str, str]) -> str:
-    """The two tables and the pictures, "sheet" and "loss" if there are any, as a page."""
+    """The two tables and the pictures, by what they are of, as a page."""
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(PAGE.read_text("utf-8")).render(**summary, pictures=pictures)
 
