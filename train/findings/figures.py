@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,26 @@ def save_sheet(path: Path, rows: Sequence[tuple[str, str, np.ndarray]]) -> None:
         caption(sheet, (MARGIN, middle - 10), name, 17)
         caption(sheet, (MARGIN, middle + 11), about, 13, fill=MUTED)
     save_png(path, sheet)
+
+
+def save_memory(path: Path, blog: Mapping[str, float], ours: Mapping[str, float]) -> None:
+    """A PNG of the parts that the blog's author adds up, in his network and in ours, in MiB."""
+    figure = Figure(figsize=(10.6, 2.6), dpi=110, facecolor="white")
+    axes, names = figure.subplots(), ("ours, blog-7", "the blog's network")
+    starts = [0.0, 0.0]
+    for part, colour in zip(blog, COLOURS, strict=False):
+        sizes = [ours[part], blog[part]]
+        label = part.removesuffix("_mib").replace("_", " ").replace("module outputs", "activations")
+        axes.barh(names, sizes, left=starts, label=label, color=colour, height=0.6)
+        starts = [start + size for start, size in zip(starts, sizes, strict=True)]
+    for y, total in enumerate(starts):
+        axes.text(total, y, f" {total:,.0f}", va="center")
+    axes.set(xlabel="MiB, batches of 128, in float32")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.12)
+    figure.legend(*axes.get_legend_handles_labels(), loc="upper center", ncols=4, frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 0.9))
+    save_figure(path, figure)
 
 
 def save_loss(path: Path, runs: dict[str, Any], chance: float) -> None:

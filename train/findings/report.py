@@ -18,12 +18,19 @@ from train import presets
 from train.data.dataset import PackedSet
 from train.findings import compare
 from train.findings.compare import MEASURES, UNCONDITIONAL, Difference, Evidence, MissingError
-from train.findings.figures import save_loss, save_sheet
+from train.findings.figures import save_loss, save_memory, save_sheet
 from train.findings.plan import BASE, COMPARED, FINDINGS, PEOPLE, SIZES
 from train.findings.study import Plan
 from train.memory.estimate import MIB, memory_report
 
 PAGE = Path(__file__).with_name("page.md")
+BLOG_MEMORY = {
+    "weights_mib": 291.69,
+    "gradients_mib": 291.69,
+    "optimizer_state_mib": 583.38,
+    "module_outputs_mib": 18_319.0,
+}
+"""What the blog's author counts, in MiB although he writes MB."""
 SHOWN = 20
 """Of the sure cases of lower loss and worse pictures, so many, the surest, are listed."""
 QUALITY = ("hair", "face", "likeness")
@@ -59,6 +66,8 @@ def write_report(out: Path, plan: Plan, evidence: Evidence, data: PackedSet) -> 
     if curves:
         pictures["loss"] = out.with_name(f"{out.stem}_loss.png")
         save_loss(pictures["loss"], curves, evidence.reference["chance"]["hair"])
+    pictures["9"] = out.with_name(f"{out.stem}_9.png")
+    save_memory(pictures["9"], BLOG_MEMORY, summary["memory"])
     page = to_markdown(summary, {name: path.name for name, path in pictures.items()})
     files = {out: page, out.with_suffix(".json"): json.dumps(summary, indent=1) + "\n"}
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +154,7 @@ def in_words(difference: Difference, measure: str) -> str:
 def memory_of_blog_7() -> dict[str, float]:
     """In its real size, counted, without a data set."""
     report = memory_report(replace(presets.load("blog-7-final"), data=""))
-    parts = ("weights", "activations", "total")
+    parts = ("weights", "gradients", "optimizer_state", "activations", "module_outputs", "total")
     mib = {f"{part}_mib": getattr(report, part) / MIB for part in parts}
     return {"parameters": report.parameters, "batch_size": report.part_size, **mib}
 

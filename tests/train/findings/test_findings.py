@@ -239,7 +239,7 @@ def test_the_command_trains_measures_resumes_and_reports(command, tmp_path, caps
     for needed in ("## Findings", "CC BY 4.0", "--size tiny", "not the blog's but small ones"):
         assert needed in page
     assert str(tmp_path) not in page
-    for name in ("page_sheet.png", "page_4.png", "page_loss.png"):
+    for name in ("page_sheet.png", "page_4.png", "page_9.png", "page_loss.png"):
         assert name in page
         with Image.open(tmp_path / name) as picture:
             assert picture.width > 600
