@@ -37,6 +37,7 @@ def test_what_a_page_names_is_there(page):
     [
         *(p for p in PAGES if not {"assets", "evaluation", "CHANGELOG.md"} & set(p.parts)),
         ROOT / "notebooks" / "quickstart.ipynb",
+        ROOT / "docs" / "blog.ipynb",
     ],
     ids=lambda p: p.name,
 )
