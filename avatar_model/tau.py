@@ -19,6 +19,10 @@ NUM_TOKENS = len(ATTRIBUTES)
 
 SILU_GAIN = 0.3557
 """E[silu(z)^2] for z ~ N(0, 1)."""
+POOLED_START = 0.05
+"""How far the pooled vector differs from person to person before training. At 1, what scales and
+shifts every layer is loud before it means anything, and the default preset learns less well
+(docs/model.md)."""
 
 
 class Condition(NamedTuple):
@@ -99,7 +103,7 @@ class Tau(nn.Module):
             self.token_open = _normal(n or NUM_TOKENS, width)
             self.token_mlp = _mlp(width, width, depth - 1, width**-0.5)
         if "scale_shift" in ways:
-            self.pool = _mlp(in_features, width, depth, all_std)
+            self.pool = _mlp(in_features, width, depth, all_std, last=POOLED_START)
         if config.canvas_channels:
             # Small, so that 18 summed layers start well below the activations they join.
             self.canvas = _normal(in_features, math.prod(self.canvas_shape), std=0.02)
@@ -173,20 +177,22 @@ def _normal(*shape: int, std: float = 1.0) -> nn.Parameter:
     return nn.Parameter(weights if weights.is_meta else weights.normal_(std=std))
 
 
-def _mlp(in_features: int, width: int, depth: int, std: float) -> nn.Sequential:
+def _mlp(in_features: int, width: int, depth: int, std: float, last: float = 1.0) -> nn.Sequential:
     """``depth`` linear layers with SiLU in front of all but the first.
 
     They start without bias, the first with weights of deviation ``std``, the others so that they
-    hand on what differs between people: SiLU leaves ``SILU_GAIN`` of a variance of 1, and the
-    weights give it back (He et al., arXiv 1502.01852, do so for ReLU). With torch's own
-    initialisation each layer leaves a fifth, and a deep Tau is all but blind to begin with.
+    hand on what differs between people, the last one ``last`` times as much. SiLU leaves
+    ``SILU_GAIN`` of a variance of 1, and the weights give it back (He et al., arXiv 1502.01852, do
+    so for ReLU). With torch's own initialisation each layer leaves a fifth, and a deep Tau is all
+    but blind to begin with.
     """
     layers: list[nn.Module] = []
     for i in range(depth):
         layers += [nn.SiLU()] if i else []
         linear = nn.Linear(in_features if i == 0 else width, width)
-        later = (width * SILU_GAIN) ** -0.5
-        linear.weight = _normal(width, linear.in_features, std=later if i else std)
+        deviation = (width * SILU_GAIN) ** -0.5 if i else std
+        deviation *= last if i == depth - 1 else 1.0
+        linear.weight = _normal(width, linear.in_features, std=deviation)
         nn.init.zeros_(linear.bias)
         layers.append(linear)
     return nn.Sequential(*layers)
