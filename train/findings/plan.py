@@ -47,7 +47,8 @@ SEEDS = {
 which findings 3 to 5 are told are close to each other."""
 
 FINDINGS = {
-    "1": ("blog-1", "blog-2", "restored", "Pixels in [-1, 1] instead of [0, 1] learn faster"),
+    "1a": ("blog-1", "blog-2", "kernel", "With pixels in [-1, 1], not [0, 1], it draws better"),
+    "1b": ("blog-1", "blog-2", "restored", "And it knows better what avatars look like"),
     "2": ("blog-3", BASE, "likeness", "Attributes as 217 bits work better than as 18 integers"),
     "3": (BASE, "blog-5", "hair", "Doubling Tau's projections alone does not help"),
     "4": (BASE, "blog-6", "hair", "Four attention heads instead of one bring hair colours"),

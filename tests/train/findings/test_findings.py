@@ -245,7 +245,7 @@ def test_the_command_trains_measures_resumes_and_reports(command, tmp_path, caps
             assert picture.width > 600
 
     found = json.loads((tmp_path / "page.json").read_text())
-    assert [f["number"] for f in found["findings"]] == [*"123456", "7a", "7b", "8", "9"]
+    assert [f["number"] for f in found["findings"]] == ["1a", "1b", *"23456", "7a", "7b", "8", "9"]
     assert len(found["runs"]["ours"]["checks"]) == 5
     assert found["experiments"]["blog-4"]["runs"] == ["blog-4", "blog-4-seed-1"]
     assert "| the run blog-5 has not been made |" in page and "hair colour right: " in page
