@@ -26,8 +26,8 @@ from train.hub.errors import HubError
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "spaces/user/page"
-OPTIONAL = {"spaces"}
-"""What the page uses where it is installed."""
+OPTIONAL = {"spaces", "diffusers"}
+"""What is used where it is installed."""
 WRITTEN = {"README.md", "requirements.txt"}
 
 
