@@ -96,10 +96,8 @@ class Tau(nn.Module):
         self.token_values = self.token_open = self.token_mlp = self.pool = self.canvas = None
         self.num_tokens = config.tau_tokens
         if "attention" in ways:
-            if n := self.num_tokens:
-                self.token_values = _normal(in_features, n * width, std=all_std)
-            else:
-                self.token_values = _normal(in_features, width, std=std)
+            n = self.num_tokens
+            self.token_values = _normal(in_features, (n or 1) * width, std=all_std if n else std)
             self.token_open = _normal(n or NUM_TOKENS, width)
             self.token_mlp = _mlp(width, width, depth - 1, width**-0.5)
         if "scale_shift" in ways:
@@ -129,11 +127,9 @@ class Tau(nn.Module):
             return torch.zeros_like(one_hot)
         if self.encoding == "one_hot":
             return one_hot
-        if self.encoding == "raw_integers":
-            parts = torch.split(one_hot * self.values, [*SIZES], dim=1)
-            return torch.stack([part.sum(1) for part in parts], 1)  # 0 where one is open
-        parts = torch.split(one_hot * (1 + self.values), [*SIZES], dim=1)
-        return torch.stack([part.sum(1) - 1 for part in parts], 1)  # -1 where one is open
+        below = 0 if self.encoding == "raw_integers" else 1  # what is open is so far below 0
+        parts = torch.split(one_hot * (below + self.values), [*SIZES], dim=1)
+        return torch.stack([part.sum(1) - below for part in parts], 1)
 
 
 def drop_conditions(

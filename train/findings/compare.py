@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
-from scipy.stats import binomtest, spearmanr, ttest_1samp
+from scipy.stats import t
 
 from avatar_model.errors import AvatarError
 from train.evaluation.intervals import mean_interval
@@ -30,13 +28,6 @@ PSEUDO_GAINS, PSEUDO_ANSWERS = (1.0, -1.0), (0.0, 1.0)
 """Added to gains or shares of right or wrong answers before resampling: twenty equal answers of
 twenty resample to nothing else; one imagined gain and one imagined loss give the interval the width
 it should have (Agresti & Min 2005 do so for paired proportions)."""
-
-LEVEL = 0.05
-"""For a lower loss with worse pictures to be beyond chance, over all comparisons together."""
-TOGETHER = 0.7
-"""A rank correlation whose whole interval lies above this counts as "they go together"."""
-MIN_RUNS = 5
-RESAMPLES = 1000
 
 Estimate = tuple[float, float, float]
 """A value and its 95 % interval: value, low, high."""
@@ -161,7 +152,7 @@ class Evidence:
         MissingError if there is none.
         """
         squares, freedom = 0.0, 0
-        for experiment in {run.experiment for run in self.runs.values()}:
+        for experiment in self.experiments():
             with suppress(MissingError):
                 results = self.finished(experiment)
                 if measure == "kernel":
@@ -182,7 +173,7 @@ class Evidence:
             share: of the variance of one seed.
         """
         deviation, freedom = self.seed_deviation(measure)
-        luck = stats.t.ppf(0.975, freedom) * deviation * share**0.5
+        luck = t.ppf(0.975, freedom) * deviation * share**0.5
         value, low, high = of_images
         return value, value - np.hypot(value - low, luck), value + np.hypot(high - value, luck)
 
@@ -206,9 +197,9 @@ def known(values: np.ndarray) -> np.ndarray:
     return values[~np.isnan(values)]
 
 
-def known_mean(values: np.ndarray, otherwise: float = float("nan")) -> float:
-    """The mean of what is not NaN."""
-    return float(known(values).mean()) if len(known(values)) else otherwise
+def known_mean(values: np.ndarray) -> float:
+    """The mean of what is not NaN; NaN if nothing is."""
+    return float(known(values).mean()) if len(known(values)) else float("nan")
 
 
 def paired_difference(old: np.ndarray, new: np.ndarray, right_or_wrong: bool) -> Estimate:
@@ -236,91 +227,3 @@ def independent_difference(old: Estimate, new: Estimate) -> Estimate:
 
 def _estimate(values: np.ndarray, pseudo: tuple[float, ...]) -> Estimate:
     return float(values.mean()), *mean_interval(np.concatenate([values, pseudo]))
-
-
-def loss_against_quality(runs: dict[str, dict[str, np.ndarray]]) -> dict[str, Any]:
-    """Does a lower loss mean better pictures? From checkpoint to checkpoint, and from run to run.
-
-    "Doesn't promise" is a claim about instances: one model with a lower loss and worse pictures
-    than another one shows it. Among hundreds of comparisons some look so by chance, so an instance
-    must be surer the more there are (Bonferroni).
-
-    Args:
-        runs: name -> ``loss`` and measures of quality, higher is better, of each image at each
-            check, float [checks, N]; NaN where it was not looked at or cannot be judged. Of runs
-            whose losses mean the same: the same target, noise and pixel range.
-
-    Returns:
-        for JSON. ``within``: successive checkpoints of a run between which the loss fell, and
-        ``across``: pairs of finished runs, the one with the lower loss second. Each has
-        ``between``, what they are; ``measure``; ``change`` of it, second minus first; ``p``, how
-        likely chance alone makes loss and quality both look as if they had fallen. ``instances``:
-        the sure ones, the surest first. ``correlation``: measure -> Spearman's of lower loss and
-        higher quality over the finished runs, with its interval (bootstrap over runs); None for too
-        few runs. ``verdict``: confirmed by one sure instance; not confirmed if there is none and,
-        over the runs, loss and every measure of quality go together for sure.
-    """
-    within, across, ends = [], [], {}
-    for name, run in runs.items():
-        checks = [dict(zip(run, rows, strict=True)) for rows in zip(*run.values(), strict=True)]
-        for i, (first, second) in enumerate(pairwise(checks), 1):
-            within += _compare(f"{name}, check {i} to {i + 1}", first, second)
-        ends[name] = checks[-1]
-    means = {name: {key: known_mean(x) for key, x in end.items()} for name, end in ends.items()}
-    for pair in combinations(runs, 2):
-        a, b = sorted(pair, key=lambda name: -means[name]["loss"])
-        across += _compare(f"{a} to {b}", ends[a], ends[b])
-    every = sorted(within + across, key=lambda c: c["p"])
-    instances = [c for c in every if c["p"] * len(every) < LEVEL]
-    measures = [*next(iter(runs.values()), {"loss": ()})]
-    correlation = {m: _correlation([*means.values()], m) for m in measures if m != "loss"}
-    lowest = min((c[1] if c else -1.0 for c in correlation.values()), default=-1.0)
-    verdict = CONFIRMED if instances else NOT_CONFIRMED if lowest > TOGETHER else UNDECIDED
-    found = {"within": within, "across": across, "instances": instances, "correlation": correlation}
-    return {**found, "verdict": verdict}
-
-
-def _compare(
-    between: str, first: dict[str, np.ndarray], second: dict[str, np.ndarray]
-) -> list[dict[str, Any]]:
-    """One comparison per measure, or none if the loss did not fall from the first to the second."""
-    changes = {key: known(second[key] - values) for key, values in first.items()}
-    fall, found = -changes.pop("loss"), []
-    if fall.mean() <= 0:
-        return []
-    for measure, change in changes.items():
-        if len(change):
-            # Both must have fallen, so the less sure of the two decides.
-            p = max(p_positive(fall), p_positive(-change))
-            numbers = {"change": float(change.mean()), "p": p}
-            found.append({"between": between, "measure": measure, **numbers})
-    return found
-
-
-def p_positive(values: np.ndarray) -> float:
-    """How likely chance alone puts the mean of paired differences this far above 0; one-sided.
-
-    The sign test where the values are differences of right and wrong answers (McNemar's test,
-    exactly), else Student's t.
-    """
-    if np.isin(values, (-1, 0, 1)).all():
-        up, down = int((values > 0).sum()), int((values < 0).sum())
-        return float(binomtest(up, up + down, alternative="greater").pvalue) if up + down else 1.0
-    if len(values) < 2 or np.ptp(values) == 0:
-        return 1.0
-    return float(ttest_1samp(values, 0, alternative="greater").pvalue)
-
-
-def _correlation(means: list[dict[str, float]], measure: str) -> Estimate | None:
-    pairs = np.array([(-mean["loss"], mean[measure]) for mean in means])
-    loss, quality = pairs[~np.isnan(pairs[:, 1])].T
-    if len(loss) < MIN_RUNS or np.ptp(loss) == 0 or np.ptp(quality) == 0:
-        return None
-    # Not scipy's bootstrap: resamples of equal runs have no correlation and do not count.
-    resampled = [
-        spearmanr(loss[rows], quality[rows]).statistic
-        for rows in np.random.default_rng(0).integers(len(loss), size=(RESAMPLES, len(loss)))
-        if np.ptp(loss[rows]) and np.ptp(quality[rows])
-    ]
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    return float(spearmanr(loss, quality).statistic), float(low), float(high)

@@ -93,6 +93,9 @@ def save_loss(path: Path, runs: dict[str, Any], chance: float) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         if x == "loss":
             axes.invert_xaxis()
+        else:
+            axes.locator_params(axis="x", nbins=5)
+            axes.xaxis.set_major_formatter("{x:,.0f}")
     figure.legend(*axes.get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False)
     figure.tight_layout(rect=(0, 0.08, 1, 1))
     save_figure(path, figure)

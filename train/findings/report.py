@@ -19,6 +19,7 @@ from train.data.dataset import PackedSet
 from train.findings import compare
 from train.findings.compare import MEASURES, UNCONDITIONAL, Difference, Evidence, MissingError
 from train.findings.figures import save_loss, save_memory, save_sheet
+from train.findings.loss_against_quality import loss_against_quality
 from train.findings.plan import BASE, COMPARED, FINDINGS, PEOPLE, SIZES
 from train.findings.study import Plan
 from train.memory.estimate import MIB, memory_report
@@ -57,7 +58,10 @@ def write_report(out: Path, plan: Plan, evidence: Evidence, data: PackedSet) -> 
         real = (plan.data, "the real ones, never trained on", people)
         rows = {name: (name, evidence.runs[name].about, images) for name, images in shown.items()}
         sheets = {"sheet": [*rows.values()]}
+        first_of_pair: dict[tuple[str, str], str] = {}  # two findings may look at the same pair
         for number, (old, new, _, _) in FINDINGS.items():
+            first_of_pair.setdefault((old, new), number)
+        for (old, new), number in first_of_pair.items():
             if old in rows and new in rows:
                 sheets[number] = [rows[old], rows[new]]
         for name, shown_rows in sheets.items():
@@ -165,11 +169,11 @@ def compare_losses(evidence: Evidence) -> dict[str, Any]:
     for name, result in evidence.results.items():
         if not result["failure"] and evidence.runs[name].same_loss(evidence.runs[BASE]):
             runs[name] = {key: result[key] for key in ("loss", *QUALITY)}
-    return compare.loss_against_quality(runs)
+    return loss_against_quality(runs)
 
 
 def _counted(losses: dict[str, Any]) -> dict[str, Any]:
-    """``compare.loss_against_quality`` with the numbers of its comparisons, which are hundreds.
+    """``loss_against_quality`` with the numbers of its comparisons, which are hundreds.
 
     By measure: how many of them look worse, and how many there are.
     """

@@ -6,6 +6,7 @@ import pytest
 
 from train.findings import compare
 from train.findings.compare import CONFIRMED, NOT_CONFIRMED, UNDECIDED, Difference
+from train.findings.loss_against_quality import loss_against_quality, p_positive
 from train.findings.measures import PER_IMAGE
 from train.findings.plan import BASE, all_runs
 from train.findings.report import judge, memory_of_blog_7
@@ -81,7 +82,7 @@ def losses(**runs):
         name: {"loss": np.outer(loss, spread), "hair": np.array([right(x, 200) for x in hair])}
         for name, (loss, hair) in runs.items()
     }
-    return compare.loss_against_quality(made)
+    return loss_against_quality(made)
 
 
 def test_a_sure_fall_of_quality_with_a_falling_loss_is_an_instance():
@@ -120,9 +121,9 @@ def test_a_small_fall_among_many_comparisons_is_chance():
 
 
 def test_p_values_are_those_of_the_textbook():
-    assert compare.p_positive(np.array([1.0] * 8 + [-1.0] * 2)) == pytest.approx(0.0546875)
-    assert compare.p_positive(np.zeros(9)) == 1
-    assert compare.p_positive(np.array([0.5, 1.5, 1.0, 2.0])) == pytest.approx(0.0152, abs=1e-3)
+    assert p_positive(np.array([1.0] * 8 + [-1.0] * 2)) == pytest.approx(0.0546875)
+    assert p_positive(np.zeros(9)) == 1
+    assert p_positive(np.array([0.5, 1.5, 1.0, 2.0])) == pytest.approx(0.0152, abs=1e-3)
 
 
 # Judging.
