@@ -142,9 +142,19 @@ class AvatarGenerator:
         avatars = [self._avatar(r, image) for r, image in zip(asked, images, strict=True)]
         return Generation(recipe, avatars, None if cached else time.perf_counter() - start)
 
-    def stop(self, visitor: str) -> None:
-        """Give up what is being generated for a visitor; it ends in a CancelledError."""
+    def stop(self, visitor: str, turn: int) -> None:
+        """Give up what a visitor has asked for before; it ends in a CancelledError.
+
+        So does what was asked for before and comes in later: a browser sends only so much at once.
+
+        Args:
+            turn: see ``generate``.
+
+        Raises:
+            CancelledError: the visitor has asked for something since.
+        """
         with self._lock:
+            self._take_turn(visitor, turn)
             if visitor in self._latest:
                 self.scheduler.abandon(self._latest[visitor].futures)
 

@@ -91,7 +91,7 @@ class Handlers:
 
     def stop(self, event: Event) -> Updates:
         """Generate no further; the controls say again what is shown."""
-        self.generator.stop(event.visitor)
+        self.generator.stop(event.visitor, event.state.turn)
         return self._controls(event, from_query(self.pipeline, event.state.now))
 
     def randomize(self, event: Event) -> Updates:

@@ -200,6 +200,25 @@ def test_a_newer_request_replaces_the_one_before(slow, monkeypatch):
     assert not generator._latest
 
 
+def test_stop_ends_what_was_asked_for_before_it_whichever_comes_in_first(slow, monkeypatch):
+    monkeypatch.setattr(AvatarGenerator, "_avatar", lambda _, recipe, drawn: drawn.image)
+    generator = AvatarGenerator(Scheduler(slow))
+    with ThreadPoolExecutor(2) as threads:
+        running = threads.submit(generator.generate, recipe(slow, 1), "visitor", 1)
+        until(lambda: slow.asked)
+        generator.stop("visitor", 3)
+        with pytest.raises(CancelledError):
+            running.result(SECONDS)
+        with pytest.raises(CancelledError):
+            generator.generate(recipe(slow, 2), "visitor", 2)
+        newer = threads.submit(generator.generate, recipe(slow, 4), "visitor", 4)
+        until(lambda: generator._latest)
+        with pytest.raises(CancelledError):  # a stop that comes in late
+            generator.stop("visitor", 3)
+        slow.go.set()
+        assert newer.result(SECONDS).avatars == ["image 4"]
+
+
 def test_a_preview_gives_way_to_what_was_asked_for(slow, monkeypatch):
     """The last preview of a slider may come in after the slider was let go."""
     monkeypatch.setattr(AvatarGenerator, "_avatar", lambda _, recipe, drawn: drawn.image)
