@@ -122,10 +122,17 @@ class Evidence:
             if not len(values):
                 raise MissingError(f"no image shows what {MEASURES[measure].title!r} is about")
             of_images = _estimate(values, PSEUDO_ANSWERS if measure in COLOURS else ())
-        return self._widened(of_images, measure, 1 / len(results))
+        found = self._widened(of_images, measure, 1 / len(results))
+        if measure not in COLOURS:
+            return found
+        value, low, high = np.clip(found, 0, 1).tolist()  # a share
+        return value, low, high
 
     def difference(self, old: str, new: str, measure: str) -> Difference:
-        """How much better ``new`` is than ``old`` at the end; MissingError for want of a run."""
+        """How much better ``new`` is than ``old`` at the end.
+
+        MissingError for want of a run, or where the measure says nothing about one.
+        """
         m, olds, news = MEASURES[measure], self.finished(old), self.finished(new)
         if measure == "kernel":
             # Not paired: the shapes of two crowds are compared, and an unconditional model
@@ -135,6 +142,9 @@ class Evidence:
             )
         else:
             a, b = (np.mean([r[measure][-1] for r in x], axis=0) for x in (olds, news))
+            for experiment, values in ((old, a), (new, b)):
+                if np.isnan(values).all():
+                    raise MissingError(f"{m.title!r} is not known of {experiment}")
             of_images = paired_difference(a, b, measure in COLOURS)
         found = self._widened(of_images, measure, 1 / len(olds) + 1 / len(news))
         # A crowd can be further from real avatars than noise is and yet be of people.

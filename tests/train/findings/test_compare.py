@@ -261,3 +261,18 @@ def test_results_survive_the_disk(tmp_path):
     path.write_text("{")
     with pytest.raises(RunError, match=r"blog-4\.json is damaged"):
         load_results(runs, tmp_path)
+
+
+def test_a_measure_that_one_experiment_lacks_is_missing_and_the_others_stay():
+    """A schedule that never has so much noise cannot be asked to take it away."""
+    found = evidence()
+    found.results["noise-lower"]["restored"][:] = math.nan
+    with pytest.raises(compare.MissingError, match="not known of noise-lower"):
+        found.difference(BASE, "noise-lower", "restored")
+    assert found.difference(BASE, "noise-lower", "hair").value == 0
+
+
+def test_an_interval_of_a_share_stays_between_none_and_all():
+    found = evidence(blog_4_seed_1=0.9, blog_5=1.0, blog_6=0.0)
+    assert found.estimate("blog-5", "hair")[2] == 1
+    assert found.estimate("blog-6", "hair")[1] == 0
