@@ -93,7 +93,9 @@ def in_json(summary: dict[str, Any]) -> dict[str, Any]:
 def to_markdown(summary: dict[str, Any], pictures: dict[str, str]) -> str:
     """The two tables and the pictures, by what they are of, as a page."""
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(PAGE.read_text("utf-8")).render(**summary, pictures=pictures)
+    worth = {name: measure.worth for name, measure in MEASURES.items()}
+    page = environment.from_string(PAGE.read_text("utf-8"))
+    return page.render(**summary, pictures=pictures, worth=worth)
 
 
 def summarize(plan: Plan, evidence: Evidence) -> dict[str, Any]:
