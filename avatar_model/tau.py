@@ -80,7 +80,7 @@ class Tau(nn.Module):
         self.canvas_shape = (config.canvas_channels, side, side)
         numbers = self.encoding in ("integers", "raw_integers")
         in_features = NUM_TOKENS if numbers else ONE_HOT_SIZE
-        # Raw numbers go up to 110: weights as small as torch's for a linear layer of 18 numbers.
+        # Raw numbers go up to 110: so small that people start about as far apart as with bits.
         std = (3 * NUM_TOKENS) ** -0.5 if self.encoding == "raw_integers" else 1.0
 
         # owner[a, j] = 1 where input j belongs to attribute a: keeps each token to its own slice.
@@ -179,8 +179,8 @@ def _mlp(in_features: int, width: int, depth: int, std: float, last: float = 1.0
     They start without bias, the first with weights of deviation ``std``, the others so that they
     hand on what differs between people, the last one ``last`` times as much. SiLU leaves
     ``SILU_GAIN`` of a variance of 1, and the weights give it back (He et al., arXiv 1502.01852, do
-    so for ReLU). With torch's own initialisation each layer leaves a fifth, and a deep Tau is all
-    but blind to begin with.
+    so for ReLU). With torch's own initialisation each layer leaves three tenths of a deviation, and
+    a deep Tau is all but blind to begin with.
     """
     layers: list[nn.Module] = []
     for i in range(depth):

@@ -21,6 +21,7 @@ from train.findings.measures import COLOURS
 from train.findings.plan import Run
 
 CONFIRMED = "confirmed"
+SMALL = "a small gain"
 NOT_CONFIRMED = "not confirmed"
 UNDECIDED = "not decided at this budget"
 
@@ -56,6 +57,9 @@ MEASURES = {
     "kernel": Measure("nearness to real avatars", 0.10, None),
 }
 """``clean`` and ``kernel`` are put on a scale from 0, pure noise, to 1, real images."""
+AS_NEAR_AS_REAL = 0.01
+"""The share of noise's KD-shape below which nearness hardly grows. It is a logarithm, since seeds
+change KD-shape by a factor, of 0.02 as of 20; and it is below 0 where that is above noise's."""
 UNCONDITIONAL = ("restored", "clean", "kernel")
 """What a model can be judged by that nobody can ask for an avatar."""
 
@@ -71,18 +75,21 @@ class Difference:
     learned: bool = True  # if both generate noise, that they are equally bad says nothing
 
     def verdict(self, helps: bool = True) -> str:
-        """On "the new one is better"; without ``helps`` on "it is not", the mirror image.
+        """On "the new one is better"; without ``helps`` on "it is not".
 
-        Not confirmed: even at the upper end of the interval there is no gain worth having; that
-        includes a sure gain that is too small to matter. Confirmed: a gain beyond the interval.
+        Confirmed: it gains beyond the interval, and what is worth having. A small gain: beyond the
+        interval, and less than that. Not confirmed: no such gain, and even at the upper end of the
+        interval none worth having.
         """
         if not self.learned:
             return UNDECIDED
-        if self.high < self.worth:
-            return NOT_CONFIRMED if helps else CONFIRMED
-        if self.low > 0:
-            return CONFIRMED if helps else NOT_CONFIRMED
-        return UNDECIDED
+        sure, enough = self.low > 0, self.value >= self.worth
+        if not helps:
+            none = self.high < self.worth
+            return CONFIRMED if none else NOT_CONFIRMED if sure and enough else UNDECIDED
+        if sure:
+            return CONFIRMED if enough else SMALL
+        return NOT_CONFIRMED if self.high < self.worth else UNDECIDED
 
 
 class MissingError(AvatarError):
@@ -193,7 +200,11 @@ class Evidence:
         if kernel is None or noise is None:
             raise MissingError("there are too few images for KD-shape")
         low, high = kernel["interval"]
-        return 1 - kernel["value"] / noise, 1 - high / noise, 1 - low / noise
+        # Of equal crowds it is 0, and its estimate may be below.
+        shares = np.maximum([kernel["value"], high, low], 0) / noise
+        value, low, high = np.log((shares + AS_NEAR_AS_REAL) / (1 + AS_NEAR_AS_REAL))
+        best = np.log(AS_NEAR_AS_REAL / (1 + AS_NEAR_AS_REAL))
+        return float(value / best), float(low / best), float(high / best)
 
 
 def _mean_of(estimates: Sequence[Estimate]) -> Estimate:
@@ -217,7 +228,7 @@ def paired_difference(old: np.ndarray, new: np.ndarray, right_or_wrong: bool) ->
 
     Args:
         old, new: float [N]; NaN where an image cannot be judged, in both.
-        right_or_wrong: the values are 0 and 1.
+        right_or_wrong: the values are 0 and 1, or means of such over seeds.
     """
     if old.shape != new.shape or not np.array_equal(np.isnan(old), np.isnan(new)):
         raise ValueError("the two runs were not judged on the same images")

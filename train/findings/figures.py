@@ -1,4 +1,4 @@
-"""The two pictures of a study: what every run generates, and loss against quality."""
+"""The pictures of a study: what runs generate, loss against quality, and memory."""
 
 from __future__ import annotations
 
@@ -50,7 +50,11 @@ def save_memory(path: Path, blog: Mapping[str, float], ours: Mapping[str, float]
     starts = [0.0, 0.0]
     for part, colour in zip(blog, COLOURS, strict=False):
         sizes = [ours[part], blog[part]]
-        label = part.removesuffix("_mib").replace("_", " ").replace("module outputs", "activations")
+        label = (
+            part.removesuffix("_mib")
+            .replace("_", " ")
+            .replace("module outputs", "outputs of all modules")
+        )
         axes.barh(names, sizes, left=starts, label=label, color=colour, height=0.6)
         starts = [start + size for start, size in zip(starts, sizes, strict=True)]
     for y, total in enumerate(starts):

@@ -1,8 +1,8 @@
 """What a checkpoint is measured by, on attribute combinations never trained on.
 
 An unconditional model has no right answers. It can be judged by how well it restores noisy
-pictures, which is what it is trained for and tells how well it knows what avatars look like, and by
-the kernel distance of shapes and colours between all generated and real avatars (KD-shape).
+pictures, which is what it is trained for, and by the kernel distance of shapes and colours between
+all generated and real avatars (KD-shape).
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def grain(images: np.ndarray) -> np.ndarray:
 
 @torch.inference_mode()
 def validation_loss(pipeline: AvatarPipeline, people: PackedSet, count: int) -> np.ndarray:
-    """The training loss of the averaged weights on the first images of ``people``, float64 [count].
+    """The training loss of a checkpoint on the first images of ``people``, float64 [count].
 
     Times and noise are the same whatever the run, and no attribute is dropped: what differs
     between two runs is the model.

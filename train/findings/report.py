@@ -41,8 +41,8 @@ QUALITY = ("hair", "face", "likeness")
 def write_report(out: Path, plan: Plan, evidence: Evidence, data: PackedSet) -> list[Path]:
     """Write ``out``, a .md file, and beside it .json and the pictures.
 
-    ``_sheet.png`` has every experiment, ``_1.png`` to ``_7b.png`` the two that decide a finding,
-    ``_loss.png`` the losses that can be compared.
+    ``_sheet.png`` has every experiment, ``_1a.png`` to ``_7b.png`` the two that decide a finding,
+    ``_loss.png`` the losses that can be compared, ``_9.png`` the memory.
 
     Args:
         data: has the real avatars.
@@ -91,7 +91,7 @@ def in_json(summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_markdown(summary: dict[str, Any], pictures: dict[str, str]) -> str:
-    """The two tables and the pictures, by what they are of, as a page."""
+    """The tables and the pictures, by what they are of, as a page."""
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
     worth = {name: measure.worth for name, measure in MEASURES.items()}
     page = environment.from_string(PAGE.read_text("utf-8"))
@@ -135,11 +135,14 @@ def judge(number: str, evidence: Evidence) -> tuple[str, str]:
         return compare.CONFIRMED if most else compare.NOT_CONFIRMED, numbers.format(**memory)
     if number == "8":
         loss = compare_losses(evidence)
-        count, sure = len(loss["within"] + loss["across"]), len(loss["instances"])
         if not loss["across"]:
             raise MissingError("fewer than two runs with comparable losses have been made")
-        cases = f"{sure or 'no'} sure case{'s' * (sure > 1)} of lower loss and worse pictures"
-        return loss["verdict"], f"{cases} in {count} comparisons"
+        sure = {
+            part: f"{sum(case in loss['instances'] for case in loss[part])} of {len(loss[part])}"
+            for part in ("within", "across")
+        }
+        where = f"within a run {sure['within']}, between two runs {sure['across']}"
+        return loss["verdict"], f"surely a lower loss and worse pictures: {where} comparisons"
     old, new, measure, _ = FINDINGS[number]
     difference = evidence.difference(old, new, measure)
     helps = number != "3"  # which says that something does not

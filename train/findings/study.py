@@ -108,7 +108,7 @@ def measure_rate(asked: Plan, data: PackedSet, device: str | None) -> float:
             num_inference_steps=1,
             checkpoint_minutes=None,
         )
-        trainer = Trainer(config, _for_trainer(data))
+        trainer = Trainer(config, for_trainer(data))
         trainer.train()
     return trainer.state.step * config.batch_size / max(trainer.state.seconds, 1e-3)
 
@@ -127,12 +127,12 @@ def make_runs(
     if not missing:
         return
     print("learning from the training images where hair and faces are, and their colours")
-    truth, for_trainer = GroundTruth(data, plan.drawn_at_end), _for_trainer(data)
+    truth, known = GroundTruth(data, plan.drawn_at_end), for_trainer(data)
     write_atomically(work / "reference.json", json.dumps(truth.reference()) + "\n")
     for i, name in enumerate(missing):
         run = runs[name]
         print(f"\nrun {i + 1} of {len(missing)}: {name} ({run.about})")
-        failure = _train(run, for_trainer)
+        failure = _train(run, known)
         started = time.monotonic()
         result = measure(run, plan.drawn, truth, failure)
         save_result(work / "results" / f"{name}.json", result)
@@ -186,7 +186,7 @@ def _read(path: Path, kind: Callable[..., Any] = dict) -> Any:
         raise RunError(f"{path} is damaged ({error}); delete it to measure again") from error
 
 
-def _for_trainer(data: PackedSet) -> PackedSet:
+def for_trainer(data: PackedSet) -> PackedSet:
     """The training images, in their order, and a few unseen ones to show at every checkpoint."""
     rows = data.split("train"), data.split("validation")[:SHOWN_BY_TRAINER]
     return data.take(np.concatenate(rows))

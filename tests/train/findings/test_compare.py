@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from train.findings import compare
-from train.findings.compare import CONFIRMED, NOT_CONFIRMED, UNDECIDED, Difference
+from train.findings.compare import CONFIRMED, NOT_CONFIRMED, SMALL, UNDECIDED, Difference
 from train.findings.loss_against_quality import loss_against_quality, p_positive
 from train.findings.measures import PER_IMAGE
 from train.findings.plan import BASE, all_runs
@@ -21,8 +21,9 @@ from train.loop.run_folder import RunError
         (0.00, -0.03, 0.03, True, NOT_CONFIRMED, CONFIRMED),  # the same, and surely so
         (0.00, -0.15, 0.15, True, UNDECIDED, UNDECIDED),  # the same, but who knows
         (-0.30, -0.40, -0.20, True, NOT_CONFIRMED, CONFIRMED),  # a clear loss
-        (0.05, 0.02, 0.08, True, NOT_CONFIRMED, CONFIRMED),  # sure, and too little to matter
-        (0.07, 0.03, 0.11, True, CONFIRMED, NOT_CONFIRMED),  # sure, and perhaps worth having
+        (0.05, 0.02, 0.08, True, SMALL, CONFIRMED),  # sure, and too little to matter
+        (0.07, 0.03, 0.11, True, SMALL, UNDECIDED),  # sure, and perhaps worth having
+        (0.12, 0.08, 0.16, True, CONFIRMED, NOT_CONFIRMED),  # sure, and rather worth having
         (0.30, 0.20, 0.40, False, UNDECIDED, UNDECIDED),  # both generate noise
         (math.nan, math.nan, math.nan, True, UNDECIDED, UNDECIDED),
     ],
@@ -33,10 +34,19 @@ def test_the_verdict_rule(value, low, high, learned, gain, no_gain):
 
 
 def test_no_difference_is_both_a_gain_and_no_gain_worth_having():
+    opposite = {CONFIRMED: [NOT_CONFIRMED], NOT_CONFIRMED: [CONFIRMED], UNDECIDED: [UNDECIDED]}
+    opposite[SMALL] = [CONFIRMED, UNDECIDED]
     for value, width in np.random.default_rng(0).uniform(-0.3, 0.3, (500, 2)):
         difference = Difference(value, value - abs(width), value + abs(width), 0.1)
-        verdicts = {difference.verdict(), difference.verdict(helps=False)}
-        assert verdicts in ({UNDECIDED}, {CONFIRMED, NOT_CONFIRMED})
+        assert difference.verdict(helps=False) in opposite[difference.verdict()]
+
+
+def test_more_people_and_seeds_never_turn_a_verdict_around():
+    for value in np.linspace(-0.3, 0.3, 61):
+        widths = np.linspace(0.5, 0.001, 200)
+        found = [Difference(value, value - w, value + w, 0.1).verdict() for w in widths]
+        told = set(found) - {UNDECIDED}
+        assert len(told) <= 1 or told == {NOT_CONFIRMED, SMALL}, value
 
 
 def right(share, count=256):

@@ -92,7 +92,10 @@ def test_the_blogs_presets_condition_through_attention_alone_on_rgb():
         assert config.guidance_scale == (2.0 if conditional else 1.0)
         assert config.condition_dropout == (0.2 if conditional else 0.0)
         assert network.config.image_channels == 3
-        assert not config.ema and not config.spike_factor
+        assert not config.ema and not config.spike_factor and not config.grad_clip
+        assert not config.terminal_share
+        theirs = ("adamw", "cosine", True) if number == 8 else ("adam", "step", False)
+        assert (config.optimizer, config.lr_schedule, config.warmup_steps > 0) == theirs
 
 
 def test_a_flag_overrides_a_preset():
