@@ -75,7 +75,7 @@ def test_it_runs_and_every_training_shows_its_pictures(notebook, tmp_path, monke
             assert all(f"{name}, " in said for name in names), said
             (sheet,) = pictures([following])
             below = np.asarray(sheet)[sheet.height // 4 :, 300:]  # of the real row and the names
-            assert below.std() > 20, "avatars, not an empty page"
+            assert below.std() > 20, "pictures, not an empty page"
             trained += names
     assert trained == RUNS
     for name in RUNS:

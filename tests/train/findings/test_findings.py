@@ -17,6 +17,7 @@ from avatar_model.network import AvatarNetwork
 from train import presets
 from train.data.dataset import PackedSet
 from train.findings import __main__ as tool
+from train.findings.figures import LABELS, save_sheet
 from train.findings.measures import GroundTruth, grain, restoration, validation_loss
 from train.findings.plan import BASE, OURS, SEEDS, all_runs, budget_unit
 from train.findings.report import in_json, summarize, to_markdown
@@ -347,6 +348,23 @@ def test_the_recorded_report_is_what_the_recorded_results_say():
     assert to_markdown(summary, pictures) == (work / "report.md").read_text("utf-8")
 
 
+def test_the_recorded_sheet_shows_the_recorded_results(tmp_path):
+    work = DOCS / "findings"
+    plan = load_plan(work, "cartoonset9k.tar")
+    runs = all_runs(plan.size, plan.images, plan.data, work)
+    results = load_results(runs, work)
+    made = [name for name, run in runs.items() if name == run.experiment and name in results]
+    rows = [(name, runs[name].about, results[name]["images"]) for name in made]
+    real = ("", "", np.zeros_like(rows[0][2]))  # they are not in the repository
+    save_sheet(tmp_path / "sheet.png", [real, *rows])
+    sheets = [
+        Image.open(f).convert("RGB") for f in (tmp_path / "sheet.png", work / "report_sheet.png")
+    ]
+    first = sheets[0].height // (1 + len(rows))
+    drawn = [np.asarray(sheet)[first:, LABELS:].astype(float) for sheet in sheets]
+    assert np.abs(drawn[0] - drawn[1]).mean() < 3  # colours are few in a small PNG
+
+
 def test_the_page_tells_what_the_report_does():
     found = json.loads((DOCS / "findings" / "report.json").read_text("utf-8"))
     report, page = ((DOCS / f).read_text("utf-8") for f in ("findings/report.md", "findings.md"))
@@ -359,7 +377,9 @@ def test_the_page_tells_what_the_report_does():
 
     told = " ".join(page.split())
     old, new = ends("psnr", BASE, "noise-higher")
-    assert f"{new:.1f} dB instead of {old:.1f}" in told
+    readme = " ".join((DOCS.parent / "README.md").read_text("utf-8").split())
+    for text in (told, readme):
+        assert f"{new:.1f} dB instead of {old:.1f}" in text
     old, new = ends("hair", BASE, "noise-higher")
     assert f"{100 * new:.0f} % of hair colours instead of {100 * old:.0f} %" in told
     for pair in ((BASE, "blog-5"), ("blog-6", "blog-7")):
