@@ -16,7 +16,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "docs" / "blog.ipynb"
 RUNS = [*(f"blog-{i}" for i in range(1, 8)), "noise-higher", "ours"]
-CHECKS, PICTURES = 5, 14
+CHECKS, PICTURES = 5, 15
 TINY = """
 import train.findings.plan
 
