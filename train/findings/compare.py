@@ -127,7 +127,7 @@ class Evidence:
         else:
             values = known(np.mean([result[measure][-1] for result in results], axis=0))
             if not len(values):
-                raise MissingError(f"no image shows what {MEASURES[measure].title!r} is about")
+                raise MissingError(f"{MEASURES[measure].title!r} is not known of {experiment}")
             of_images = _estimate(values, PSEUDO_ANSWERS if measure in COLOURS else ())
         found = self._widened(of_images, measure, 1 / len(results))
         if measure not in COLOURS:
@@ -141,6 +141,9 @@ class Evidence:
         MissingError for want of a run, or where the measure says nothing about one.
         """
         m, olds, news = MEASURES[measure], self.finished(old), self.finished(new)
+        # A crowd can be further from real avatars than noise is and yet be of people.
+        seen = "clean" if measure == "kernel" else measure
+        ends = [self.estimate(name, seen)[0] for name in (old, new)]
         if measure == "kernel":
             # Not paired: the shapes of two crowds are compared, and an unconditional model
             # generates whom it likes.
@@ -149,18 +152,12 @@ class Evidence:
             )
         else:
             a, b = (np.mean([r[measure][-1] for r in x], axis=0) for x in (olds, news))
-            for experiment, values in ((old, a), (new, b)):
-                if np.isnan(values).all():
-                    raise MissingError(f"{m.title!r} is not known of {experiment}")
             of_images = paired_difference(a, b, measure in COLOURS)
         found = self._widened(of_images, measure, 1 / len(olds) + 1 / len(news))
-        # A crowd can be further from real avatars than noise is and yet be of people.
-        seen = "clean" if measure == "kernel" else measure
         least = MEASURES[seen].least
         if least is None:
             least = self.reference["chance"][measure] + m.worth
-        learned = any(self.estimate(name, seen)[0] >= least for name in (old, new))
-        return Difference(*found, m.worth, learned)
+        return Difference(*found, m.worth, learned=max(ends) >= least)
 
     def seed_deviation(self, measure: str) -> tuple[float, int]:
         """How far runs that differ in nothing but their seed are apart, as a standard deviation.

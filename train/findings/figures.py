@@ -50,11 +50,7 @@ def save_memory(path: Path, blog: Mapping[str, float], ours: Mapping[str, float]
     starts = [0.0, 0.0]
     for part, colour in zip(blog, COLOURS, strict=False):
         sizes = [ours[part], blog[part]]
-        label = (
-            part.removesuffix("_mib")
-            .replace("_", " ")
-            .replace("module outputs", "outputs of all modules")
-        )
+        label = part.removesuffix("_mib").replace("_", " ")
         axes.barh(names, sizes, left=starts, label=label, color=colour, height=0.6)
         starts = [start + size for start, size in zip(starts, sizes, strict=True)]
     for y, total in enumerate(starts):

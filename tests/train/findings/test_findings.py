@@ -338,21 +338,24 @@ def test_bad_arguments_are_named(arguments, message, monkeypatch, tmp_path, cach
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
-def test_the_recorded_report_is_what_the_recorded_results_say():
+@pytest.fixture(scope="module")
+def recorded():
+    """The plan and the evidence of the study that docs/findings.md is about."""
     work = DOCS / "findings"
     plan = load_plan(work, "cartoonset9k.tar")
-    evidence = load_evidence(all_runs(plan.size, plan.images, plan.data, work), work)
+    return plan, load_evidence(all_runs(plan.size, plan.images, plan.data, work), work)
+
+
+def test_the_recorded_report_is_what_the_recorded_results_say(recorded):
+    work, (plan, evidence) = DOCS / "findings", recorded
     summary = in_json(summarize(plan, evidence))
     assert summary == json.loads((work / "report.json").read_text("utf-8"))
     pictures = {path.stem.removeprefix("report_"): path.name for path in work.glob("*.png")}
     assert to_markdown(summary, pictures) == (work / "report.md").read_text("utf-8")
 
 
-def test_the_recorded_sheet_shows_the_recorded_results(tmp_path):
-    work = DOCS / "findings"
-    plan = load_plan(work, "cartoonset9k.tar")
-    runs = all_runs(plan.size, plan.images, plan.data, work)
-    results = load_results(runs, work)
+def test_the_recorded_sheet_shows_the_recorded_results(recorded, tmp_path):
+    work, runs, results = DOCS / "findings", recorded[1].runs, recorded[1].results
     made = [name for name, run in runs.items() if name == run.experiment and name in results]
     rows = [(name, runs[name].about, results[name]["images"]) for name in made]
     real = ("", "", np.zeros_like(rows[0][2]))  # they are not in the repository
