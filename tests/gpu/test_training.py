@@ -16,7 +16,7 @@ from train import presets
 from train.data.dataset import open_dataset
 from train.loop.low_res import load_base, open_low_res
 from train.loop.trainer import Trainer
-from train.memory.estimate import measured_peak, memory_report
+from train.memory.estimate import MIB, measured_peak, memory_report
 
 pytestmark = pytest.mark.gpu
 
@@ -85,4 +85,7 @@ def test_a_killed_run_goes_on_and_two_share_a_device(cache, tmp_path, device):
 @pytest.mark.parametrize("preset", presets.names())
 def test_memory_is_what_was_estimated(on_gpu, change, preset, precision):
     config = change(presets.load(preset), mixed_precision=precision, device=str(on_gpu))
-    assert measured_peak(config) == pytest.approx(memory_report(config).peak, rel=0.1)
+    estimate = memory_report(config).peak
+    if estimate > torch.cuda.mem_get_info(on_gpu)[0]:
+        pytest.skip(f"{preset} needs about {estimate / MIB:.0f} MiB, more than are free")
+    assert measured_peak(config) == pytest.approx(estimate, rel=0.1)

@@ -8,7 +8,6 @@ worth having). A verdict needs all three settled.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -60,6 +59,9 @@ MEASURES = {
 AS_NEAR_AS_REAL = 0.01
 """The share of noise's KD-shape below which nearness hardly grows. It is a logarithm, since seeds
 change KD-shape by a factor, of 0.02 as of 20; and it is below 0 where that is above noise's."""
+LEAST_FREEDOM = 3
+"""Degrees of freedom of a deviation between seeds: that of four runs of one experiment, or of four
+and one of two. Of fewer it can come out as almost nothing by luck."""
 UNCONDITIONAL = ("restored", "clean", "kernel")
 """What a model can be judged by that nobody can ask for an avatar."""
 
@@ -129,7 +131,7 @@ class Evidence:
             if not len(values):
                 raise MissingError(f"{MEASURES[measure].title!r} is not known of {experiment}")
             of_images = _estimate(values, PSEUDO_ANSWERS if measure in COLOURS else ())
-        found = self._widened(of_images, measure, 1 / len(results))
+        found = self._widened(of_images, measure, {experiment: len(results)})
         if measure not in COLOURS:
             return found
         value, low, high = np.clip(found, 0, 1).tolist()  # a share
@@ -153,41 +155,57 @@ class Evidence:
         else:
             a, b = (np.mean([r[measure][-1] for r in x], axis=0) for x in (olds, news))
             of_images = paired_difference(a, b, measure in COLOURS)
-        found = self._widened(of_images, measure, 1 / len(olds) + 1 / len(news))
+        found = self._widened(of_images, measure, {old: len(olds), new: len(news)})
         least = MEASURES[seen].least
         if least is None:
             least = self.reference["chance"][measure] + m.worth
         return Difference(*found, m.worth, learned=max(ends) >= least)
 
-    def seed_deviation(self, measure: str) -> tuple[float, int]:
+    def seed_deviation(self, measure: str, of: Sequence[str]) -> tuple[float, int]:
         """How far runs that differ in nothing but their seed are apart, as a standard deviation.
 
-        Of all experiments that were made more than once, together; and its degrees of freedom.
-        MissingError if there is none.
+        Of the experiments ``of`` together; of all, if those have fewer than ``LEAST_FREEDOM``
+        degrees of freedom. Some experiments depend on their seed more than others.
+
+        Returns:
+            the deviation and its degrees of freedom.
+
+        Raises:
+            MissingError: no experiment was made more than once.
         """
-        squares, freedom = 0.0, 0
-        for experiment in self.experiments():
-            with suppress(MissingError):
-                results = self.finished(experiment)
-                if measure == "kernel":
-                    ends = [self._nearness(result)[0] for result in results]
-                else:
-                    ends = [known_mean(result[measure][-1]) for result in results]
-                if len(ends) > 1 and not np.isnan(ends).any():
+        for experiments in (of, self.experiments()):
+            squares, freedom = 0.0, 0
+            for experiment in experiments:
+                ends = self._ends(experiment, measure)
+                if len(ends):
                     squares += np.var(ends) * len(ends)
                     freedom += len(ends) - 1
+            if freedom >= LEAST_FREEDOM:
+                break
         if not freedom:
             raise MissingError("no experiment has been made with two seeds")
         return float(np.sqrt(squares / freedom)), freedom
 
-    def _widened(self, of_images: Estimate, measure: str, share: float) -> Estimate:
+    def _ends(self, experiment: str, measure: str) -> list[float]:
+        """The measure of each of its runs; none where it is not known."""
+        try:
+            results = self.finished(experiment)
+            if measure == "kernel":
+                return [self._nearness(result)[0] for result in results]
+        except MissingError:
+            return []
+        ends = [known_mean(result[measure][-1]) for result in results]
+        return [] if np.isnan(ends).any() else ends
+
+    def _widened(self, of_images: Estimate, measure: str, seeds: dict[str, int]) -> Estimate:
         """An interval for these images, widened by the luck of seeds; errors add up as squares.
 
         Args:
-            share: of the variance of one seed.
+            seeds: how often each experiment was made that it is about.
         """
-        deviation, freedom = self.seed_deviation(measure)
-        luck = t.ppf(0.975, freedom) * deviation * share**0.5
+        deviation, freedom = self.seed_deviation(measure, [*seeds])
+        error = deviation * sum(1 / count for count in seeds.values()) ** 0.5
+        luck = t.ppf(0.975, freedom) * error
         value, low, high = of_images
         return value, value - np.hypot(value - low, luck), value + np.hypot(high - value, luck)
 

@@ -95,13 +95,14 @@ def to_markdown(summary: dict[str, Any], pictures: dict[str, str]) -> str:
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
     worth = {name: measure.worth for name, measure in MEASURES.items()}
     page = environment.from_string(PAGE.read_text("utf-8"))
-    return page.render(**summary, pictures=pictures, worth=worth)
+    freedom = compare.LEAST_FREEDOM
+    return page.render(**summary, pictures=pictures, worth=worth, least_freedom=freedom)
 
 
 def summarize(plan: Plan, evidence: Evidence) -> dict[str, Any]:
     """All that was found, in plain JSON types."""
     dates = sorted({result["date"] for result in evidence.results.values()})
-    seeds = _measured(MEASURES, evidence.seed_deviation)
+    seeds = _measured(MEASURES, partial(evidence.seed_deviation, of=evidence.experiments()))
     findings = []
     for number, (*_, claim) in FINDINGS.items():
         try:

@@ -210,24 +210,32 @@ def test_crowds_are_compared_by_their_kernel_distance(first, second, verdict):
 
 def test_the_luck_of_seeds_widens_the_interval():
     sure, unsure = (evidence(blog_4_seed_1=share) for share in (0.5, 0.8))
-    assert sure.seed_deviation("hair")[0] == 0
-    deviation, freedom = unsure.seed_deviation("hair")
+    assert sure.seed_deviation("hair", [BASE])[0] == 0
     # One of four runs of blog-4 differs; of the other experiments all runs are equal.
-    seeds = [len(unsure.finished(name)) for name in unsure.experiments()]
-    assert freedom == sum(n - 1 for n in seeds)
-    assert deviation == pytest.approx(np.sqrt(0.3**2 * 3 / 4 / freedom), rel=0.05)
+    for of, freedom in ([BASE], 3), ([BASE, "blog-5"], 6), ([BASE, "noise-too-high"], 3):
+        deviation, found = unsure.seed_deviation("hair", of)
+        assert found == freedom
+        assert deviation == pytest.approx(np.sqrt(0.3**2 * 3 / 4 / freedom), rel=0.05)
+    assert unsure.seed_deviation("hair", ["blog-5", "blog-6"])[0] == 0
 
     def width(found, name):
         _, low, high = found.estimate(name, "hair")
         return high - low
 
-    assert width(unsure, "blog-5") > 1.1 * width(sure, "blog-5")
-    assert width(unsure, "noise-higher") > width(unsure, "blog-5")  # one run, not four
+    assert width(unsure, BASE) > 1.1 * width(sure, BASE)
+    assert width(unsure, "blog-5") == pytest.approx(width(sure, "blog-5"))
+
+
+def test_of_too_few_runs_the_luck_is_that_of_all_experiments():
+    found = evidence(blog_4_seed_1=0.8)
+    seeds = [len(found.finished(name)) for name in found.experiments()]
+    for of in ["noise-too-high"], ["blog-3"], ["blog-8", "ours"]:
+        assert found.seed_deviation("hair", of)[1] == sum(n - 1 for n in seeds)
     # And so a pair of few runs is further from a verdict than one of many.
-    for name in list(unsure.results):
-        if "-seed-" in name and unsure.runs[name].experiment != BASE:
-            del unsure.results[name]
-    assert unsure.difference(BASE, "blog-6", "hair").high > 0.1
+    for name in list(found.results):
+        if "-seed-" in name and found.runs[name].experiment != BASE:
+            del found.results[name]
+    assert found.difference(BASE, "blog-6", "hair").high > 0.1
 
 
 def test_without_a_second_seed_nothing_is_decided():
