@@ -2,7 +2,7 @@
 
     python -m train.findings --data ~/cartoonset10k.tgz --minutes 3
 
-makes about 30 runs, one after the other, and writes runs/findings/report.json with every number,
+makes about 45 runs, one after the other, and writes runs/findings/report.json with every number,
 and tables and pictures of them beside it. Stop it with Ctrl+C, start the same command again and it
 goes on. Two at once in one --work folder share the work if each has its own --only.
 """

@@ -41,7 +41,8 @@ CONSTANT, FAST = "rate-constant", "rate-constant-x4"
 
 SEEDS = {
     **dict.fromkeys(("blog-3", NOISIER, FAST), 2),
-    **dict.fromkeys(("blog-1", "blog-2", BASE, "blog-5", "blog-6", "blog-7", CONSTANT), 4),
+    **dict.fromkeys(("blog-1", "blog-2", "blog-7", CONSTANT), 4),
+    **dict.fromkeys((BASE, "blog-5", "blog-6"), 6),
 }
 """How often an experiment is made, each time with another seed; once if it is not here. The pairs
 of findings 1, 3 to 5 and 7a are close to each other."""

@@ -58,14 +58,16 @@ def follow_cuda(network: AvatarNetwork, channels_last: bool) -> None:
 
     * GroupNorm works on contiguous tensors only, so it copies a channels_last input and keeps the
       copy (aten/src/ATen/native/group_norm.cpp).
+    * Under autocast it works on a float32 copy, and what comes out is float32 too; ours does not.
     * A convolution with channels_last weights returns channels_last whatever its input is
       (cudnn_conv_suggest_memory_format in aten/src/ATen/native/ConvUtils.h).
     * Pixels moved into channels or back come out contiguous (math_pixel_shuffle in
       aten/src/ATen/native/PixelShuffle.cpp).
     """
 
-    def norm_input(_: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-        return inputs[0].contiguous()
+    def norm_input(norm: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+        x = inputs[0].contiguous()
+        return x if isinstance(norm, GroupNorm) else x.float()
 
     def shuffled(_: nn.Module, inputs: object, output: Tensor) -> Tensor:
         return output.contiguous()
