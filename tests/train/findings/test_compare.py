@@ -8,7 +8,7 @@ from train.findings import compare
 from train.findings.compare import CONFIRMED, NOT_CONFIRMED, SMALL, UNDECIDED, Difference
 from train.findings.loss_against_quality import loss_against_quality, p_positive
 from train.findings.measures import PER_IMAGE
-from train.findings.plan import BASE, all_runs
+from train.findings.plan import BASE, SEEDS, all_runs
 from train.findings.report import judge, memory_of_blog_7
 from train.findings.study import load_results, save_result
 from train.loop.run_folder import RunError
@@ -211,11 +211,13 @@ def test_crowds_are_compared_by_their_kernel_distance(first, second, verdict):
 def test_the_luck_of_seeds_widens_the_interval():
     sure, unsure = (evidence(blog_4_seed_1=share) for share in (0.5, 0.8))
     assert sure.seed_deviation("hair", [BASE])[0] == 0
-    # One of four runs of blog-4 differs; of the other experiments all runs are equal.
-    for of, freedom in ([BASE], 3), ([BASE, "blog-5"], 6), ([BASE, "noise-too-high"], 3):
-        deviation, found = unsure.seed_deviation("hair", of)
-        assert found == freedom
-        assert deviation == pytest.approx(np.sqrt(0.3**2 * 3 / 4 / freedom), rel=0.05)
+    # One of the runs of blog-4 differs; of the other experiments all runs are equal.
+    runs = SEEDS[BASE]
+    for other, more in ("noise-too-high", 0), ("blog-5", SEEDS["blog-5"] - 1):
+        deviation, freedom = unsure.seed_deviation("hair", [BASE, other])
+        assert freedom == runs - 1 + more
+        expected = np.sqrt(0.3**2 * (runs - 1) / runs / freedom)
+        assert deviation == pytest.approx(expected, rel=0.05)
     assert unsure.seed_deviation("hair", ["blog-5", "blog-6"])[0] == 0
 
     def width(found, name):
