@@ -68,7 +68,7 @@ def seen_html(pipeline: AvatarPipeline, found: Found) -> str:
         return f"<p>{escape(brought)}</p>"
     rows = "".join(
         f"<tr><th scope=row>{escape(_(a.title))}</th>"
-        f"<td>{escape(label(pipeline.vocabulary, a.name, value))}</td><td>{p:.0%}</td>"
+        f"<td>{escape(label(pipeline.vocabulary, a.name, value))}</td><td>{_percent(p)}</td>"
         f"<td>{escape(remark)}</td></tr>"
         for a in ATTRIBUTES
         if a.name in found.seen
@@ -80,6 +80,11 @@ def seen_html(pipeline: AvatarPipeline, found: Found) -> str:
         + f"<table><thead><tr><th>{escape(_('Look'))}<th>{escape(_('Seen'))}"
         f"<th>{escape(_('Confidence'))}<th></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def _percent(confidence: float) -> str:
+    """Rounded down: what is called unsure must not stand there with the share that is sure."""
+    return f"{int(100 * confidence)}%"
 
 
 def _remark(confidence: float, taken: int) -> str:
