@@ -60,8 +60,8 @@ AS_NEAR_AS_REAL = 0.01
 """The share of noise's KD-shape below which nearness hardly grows. It is a logarithm, since seeds
 change KD-shape by a factor, of 0.02 as of 20; and it is below 0 where that is above noise's."""
 LEAST_FREEDOM = 3
-"""Degrees of freedom of a deviation between seeds: that of four runs of one experiment, or of four
-and one of two. Of fewer it can come out as almost nothing by luck."""
+"""Of a deviation between seeds, in degrees of freedom, as four runs of one experiment have. With
+fewer it can come out as almost nothing by luck."""
 UNCONDITIONAL = ("restored", "clean", "kernel")
 """What a model can be judged by that nobody can ask for an avatar."""
 
@@ -177,7 +177,7 @@ class Evidence:
             squares, freedom = 0.0, 0
             for experiment in experiments:
                 ends = self._ends(experiment, measure)
-                if len(ends):
+                if ends:
                     squares += np.var(ends) * len(ends)
                     freedom += len(ends) - 1
             if freedom >= LEAST_FREEDOM:

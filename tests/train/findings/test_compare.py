@@ -226,6 +226,7 @@ def test_the_luck_of_seeds_widens_the_interval():
 
     assert width(unsure, BASE) > 1.1 * width(sure, BASE)
     assert width(unsure, "blog-5") == pytest.approx(width(sure, "blog-5"))
+    assert width(unsure, "noise-higher") > width(unsure, "blog-5")  # two runs, not six
 
 
 def test_of_too_few_runs_the_luck_is_that_of_all_experiments():
