@@ -73,7 +73,11 @@ def low_res_input(randomness: Randomness, true: Tensor, generated: Tensor) -> Te
 
 
 def diffusion_loss(
-    denoiser: Denoiser, x0: Tensor, randomness: Randomness, low_res: Tensor | None = None
+    denoiser: Denoiser,
+    x0: Tensor,
+    randomness: Randomness,
+    low_res: Tensor | None = None,
+    pixel_weights: Tensor | None = None,
 ) -> Tensor:
     """Squared error of the network's prediction (Ho et al., arXiv 2006.11239, eq. 14).
 
@@ -81,6 +85,7 @@ def diffusion_loss(
         denoiser: around a network that takes attributes as [B, 217].
         x0: images [B, C, H, W] in the denoiser's pixel range.
         low_res: of an upscaler, from ``low_res_input``.
+        pixel_weights: [H, W], what each pixel counts; by default all the same.
 
     Returns:
         [B], the mean over the pixels of each image.
@@ -89,4 +94,7 @@ def diffusion_loss(
     condition = (one_hot,) if low_res is None else (one_hot, low_res)
     output = denoiser.predict(denoiser.noised(x0, eps, t), t, *condition)
     error = output.float() - denoiser.target(x0, eps, t)
-    return error.square().mean((1, 2, 3))
+    squared = error.square()
+    if pixel_weights is not None:
+        squared = squared * pixel_weights
+    return squared.mean((1, 2, 3))

@@ -32,6 +32,7 @@ from train.loop.config import TrainConfig
 from train.loop.initial_network import initial_network
 from train.loop.low_res import LowRes
 from train.loop.objective import Randomness, diffusion_loss, low_res_input, make_randomness
+from train.loop.pixel_weights import attribute_weights
 from train.loop.progress import Progress
 from train.loop.run_folder import RunError, RunFolder
 from train.loop.state import TrainingState
@@ -80,6 +81,7 @@ class Trainer:
         self.training_data = TrainingData(
             config, data, self.train_rows, self.own, self.device, low_res
         )
+        self.pixel_weights = self._pixel_weights(data)
         self.checkpoints = Checkpoints(config, self.folder, data, low_res.base if low_res else None)
         self.progress = Progress(
             self.folder, config.steps, config.batch_size, silent=not self.is_main
@@ -108,6 +110,14 @@ class Trainer:
         # the whole batch.
         own = np.array_split(np.arange(config.batch_size), group.num_processes)[group.process_index]
         return slice(own[0], own[-1] + 1)
+
+    def _pixel_weights(self, data: PackedSet) -> Tensor | None:
+        """What each pixel counts in the loss; None for all the same."""
+        balance = self.config.attribute_balance
+        if not balance:
+            return None
+        weights = attribute_weights(data, self.train_rows)
+        return torch.lerp(torch.ones_like(weights), weights, balance).to(self.device)
 
     def _begin(self) -> tuple[TrainingState, nn.Module]:
         """The run as at step 0 or, if it has checkpoints, as in the newest intact one."""
@@ -218,7 +228,7 @@ class Trainer:
             small = (as_input(p) for p in (pictures.true, pictures.generated))
             low_res = low_res_input(randomness, *small)
         with self.accelerator.autocast():
-            losses = diffusion_loss(self.denoiser, x0, randomness, low_res)
+            losses = diffusion_loss(self.denoiser, x0, randomness, low_res, self.pixel_weights)
         loss = losses.sum() / self.config.batch_size
         # DDP averages the gradients of the processes, and the sum is wanted.
         self.accelerator.backward(loss * self.accelerator.num_processes)

@@ -71,3 +71,11 @@ def test_parts_of_a_batch_add_up_to_the_whole():
     parts = [slice(0, 150), slice(150, 400)]
     pieces = [diffusion_loss(denoiser, X0[part], randomness.rows(part)) for part in parts]
     assert torch.equal(torch.cat(pieces), whole)
+
+
+def test_pixels_count_as_they_are_weighed():
+    denoiser, randomness = Denoiser(lambda x, *_: torch.zeros_like(x), flow()), draw()
+    left = torch.zeros(8, 8)
+    left[:, :4] = 2
+    weighed = diffusion_loss(denoiser, X0, randomness, pixel_weights=left)
+    assert torch.allclose(weighed, X0[..., :4].square().mean((1, 2, 3)))
