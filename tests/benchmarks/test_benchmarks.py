@@ -8,14 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from avatar_model import AvatarPipeline, Vocabulary
+from avatar_model.attributes import NAMES
+from avatar_model.crop import DEFAULT_CROP
 from avatar_model.network import AvatarNetwork
-from benchmarks import against_others, cost, measure, memory, rivals
+from benchmarks import against_others, cost, measure, memory, read_pictures, rivals
 from benchmarks import seconds_per_avatar as visitor
 from tests.tiny import TINY_MODEL, two_stages
+from train.data.stand_in_faces.face import render_face
+from train.data.stand_in_faces.stand_in_set import stand_in_examples
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "benchmarks" / "README.md"
@@ -28,6 +33,7 @@ COMMANDS = {
     "benchmarks.gpu": ["--device", "--out", "--rounds", "--only", "--tiny"],
     "benchmarks.load": ["--visitors", "--seconds", "--burst", "--soak"],
     "benchmarks.memory": ["--model", "--batches", "--kinds"],
+    "benchmarks.read_pictures": ["--data", "--classifier", "--images", "--crop"],
     "benchmarks.space_start": [],
     "benchmarks.under_attack": ["--hostile", "--sessions"],
 }
@@ -132,6 +138,27 @@ def test_against_others_with_two_stages(two, small_rivals, capsys):
     (parameters, macs), (both, more_macs) = ([float(c) for c in row[1:3]] for row in found[:2])
     assert both > parameters and more_macs > macs
     assert [row[1] for row in found[5:7]] == [row[0] for row in found[:2]]
+
+
+def test_read_pictures(monkeypatch, capsys):
+    """Stand-in faces are no Cartoon Set, but every guise of one is read."""
+    monkeypatch.setattr(read_pictures, "read_cartoon_set", lambda _: stand_in_examples(40))
+    read_pictures.main(Path("somewhere"), images=2)
+    found = rows(capsys)
+    assert [row[0] for row in found] == list(read_pictures.guises(420))
+    assert all(0 <= float(share) <= 1 for row in found for share in row[1:])
+
+
+def test_guises_are_what_they_are_called():
+    face = render_face(dict.fromkeys(NAMES, 0))
+    made = {name: guise(face) for name, guise in read_pictures.guises(420).items()}
+    sizes = {name: picture.size for name, picture in made.items()}
+    assert sizes["of 64"] == (64, 64) and sizes["original, transparent"] == (500, 500)
+    alpha = {name: np.asarray(p.convert("RGBa"))[..., 3] for name, p in made.items()}
+    assert alpha["of 256 on yellow"].min() == 255 == alpha["original on white"].min()
+    assert alpha["circle on teal"][0, 0] == 0 and alpha["circle on teal"][128, :].min() == 255
+    # A smaller crop shows the same head larger.
+    assert alpha[f"of 256, crop {DEFAULT_CROP}"].mean() > 1.2 * alpha["circle of 256"].mean()
 
 
 def test_cost(model, capsys):
