@@ -153,7 +153,7 @@ class AvatarClassifier:
         """Avatars of another crop or size as the classifier wants them, see ``crop.recrop``.
 
         uint8 [N, H, H, 4] that show ``crop`` of a 500x500 picture -> uint8 [N, ``image_size``,
-        ``image_size``, 4]; ValueError if they show less than the classifier looks at.
+        ``image_size``, 4].
         """
         return recrop(pixels, crop, self.crop, self.image_size)
 
@@ -177,7 +177,7 @@ class AvatarClassifier:
             )
         allowed = allowed_values(self.vocabulary).to(self.device)
         probabilities = [torch.empty(0, ONE_HOT_SIZE)]
-        features = [torch.empty(0, self.network.config.width)]
+        features = [torch.empty(0, self.network.num_features)]
         for start in range(0, len(pixels), BATCH):
             x = to_model(pixels[start : start + BATCH]).to(self.device)
             found = self.network.features(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated
 
 import torch
@@ -14,6 +15,7 @@ from .field_checks import Range, check_fields
 
 GRID = 8
 """Side of the map that is flattened, at most."""
+MAX_MAPS = 6
 MAX_MAP = 2**22
 """Values of a feature map, of which a batch has dozens: 16 MiB in float32."""
 
@@ -23,37 +25,66 @@ class ClassifierConfig:
     """The architecture, as ``config.json`` keeps it.
 
     Raises:
-        ValueError: a field of another type or out of its range.
+        ValueError: a field of another type or out of its range, or sides that cannot be halved.
     """
 
     image_size: Annotated[int, Range(8, 512)] = 64
-    """Side of the pictures in pixels, a multiple of 8."""
-    channels: Annotated[tuple[int, int, int], Range(2, 1024)] = (32, 64, 96)
-    """Of the maps at 1/2, 1/4 and 1/8 of the picture's side."""
+    """Side of the pictures in pixels."""
+    channels: Annotated[tuple[int, ...], Range(2, 1024)] = (32, 64, 96)
+    """Of the maps at 1/2, 1/4, 1/8, ... of the side of what is looked at."""
+    blocks: Annotated[int, Range(1, 16)] = 1
+    """Residual blocks on each map."""
     width: Annotated[int, Range(1, 8192)] = 256
-    """Number of features, D."""
+    """Number of features of what is looked at."""
+    overview_size: Annotated[int | None, Range(8, 512)] = None
+    """Side to which the whole picture is shrunk before it is looked at; by default it is not."""
+    window: Annotated[tuple[int, ...], Range(0, 512)] = ()
+    """Top, left, height and width of what is looked at a second time, in all its pixels."""
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.image_size % 8:
-            raise ValueError(f"image_size must be a multiple of 8, not {self.image_size}")
-        if max(self.channels) * self.image_size**2 > MAX_MAP:
+        if not 1 <= len(self.channels) <= MAX_MAPS:
+            raise ValueError(f"channels must be 1 to {MAX_MAPS} numbers, not {len(self.channels)}")
+        if self.image_size % self.overview:
             raise ValueError(
-                f"{max(self.channels)} channels are too many for image_size {self.image_size}"
+                f"overview_size must divide image_size {self.image_size}, not be {self.overview}"
+            )
+        sides = {"overview_size" if self.overview_size else "image_size": self.overview}
+        if self.window:
+            if len(self.window) != 4:
+                raise ValueError(f"window must be 4 numbers or none, not {len(self.window)}")
+            top, left, height, width = self.window
+            sides |= {"window's height": height, "window's width": width}
+            if max(top + height, left + width) > self.image_size:
+                raise ValueError(f"window {self.window} is not inside of {self.image_size} pixels")
+        step = 2 ** len(self.channels)
+        for name, side in sides.items():
+            if side < step or side % step:
+                raise ValueError(f"{name} must be a multiple of {step}, not {side}")
+        if max(self.channels) * max(sides.values()) ** 2 > MAX_MAP:
+            raise ValueError(
+                f"{max(self.channels)} channels are too many for {max(sides.values())} pixels"
             )
 
+    @property
+    def overview(self) -> int:
+        """Side at which the whole picture is looked at."""
+        return self.overview_size or self.image_size
 
-class ClassifierNetwork(nn.Module):
+
+class Trunk(nn.Module):
     """A plain residual network (He et al., arXiv 1512.03385) with BatchNorm and no attention.
 
     Cartoon faces all stand in the same place, so the last map is flattened, not averaged: where a
     brow is matters as much as what it looks like.
+
+    Args:
+        height, width: of the pictures that it looks at.
     """
 
-    def __init__(self, config: ClassifierConfig) -> None:
+    def __init__(self, config: ClassifierConfig, height: int, width: int) -> None:
         super().__init__()
-        self.config = config
-        fine, middle, coarse = config.channels
+        fine, coarse = config.channels[0], config.channels[-1]
         # Brows differ by fractions of a pixel: the first layer looks at every pixel before halving.
         self.stem = nn.Sequential(
             _conv(4, fine // 2, 3),
@@ -63,30 +94,58 @@ class ClassifierNetwork(nn.Module):
             nn.BatchNorm2d(fine),
             nn.ReLU(),
         )
-        self.blocks = nn.Sequential(
-            ResidualBlock(fine, fine),
-            ResidualBlock(fine, middle, stride=2),
-            ResidualBlock(middle, coarse, stride=2),
-        )
-        side = min(GRID, config.image_size // 8)
+        blocks: list[nn.Module] = []
+        for before, after in pairwise((fine, *config.channels)):
+            blocks.append(ResidualBlock(before, after, stride=2 if blocks else 1))
+            blocks.extend(ResidualBlock(after, after) for _ in range(config.blocks - 1))
+        self.blocks = nn.Sequential(*blocks)
+        shrunk = 2 ** len(config.channels)
+        last = min(GRID, height // shrunk), min(GRID, width // shrunk)
         self.neck = nn.Sequential(
-            nn.AdaptiveAvgPool2d(side),
+            nn.AdaptiveAvgPool2d(last),
             nn.Flatten(),
-            nn.Linear(coarse * side * side, config.width, bias=False),
+            nn.Linear(coarse * last[0] * last[1], config.width, bias=False),
             nn.BatchNorm1d(config.width),
             nn.ReLU(),
         )
-        self.head = nn.Linear(config.width, ONE_HOT_SIZE)
 
-    def features(self, x: Tensor) -> Tensor:
-        """What the logits are a linear function of: float32 [N, 4, H, W] in [-1, 1] -> [N, D]."""
+    def look(self, x: Tensor) -> Tensor:
+        """float32 [N, 4, H, W] in [-1, 1] -> [N, ``width``]."""
         x = self.stem(x)  # [N, C, H/2, W/2]
-        x = self.blocks(x)  # [N, C', H/8, W/8]
-        features: Tensor = self.neck(x)  # [N, D]
+        x = self.blocks(x)  # [N, C', H/k, W/k], k = 2 to the number of maps
+        features: Tensor = self.neck(x)
         return features
 
+
+class ClassifierNetwork(Trunk):
+    """Looks at the whole picture and, in all its pixels, at a window where the small things are.
+
+    As an eye does: of 256 pixels the window of eyes and brows is a fifteenth, and all the rest can
+    be told apart at 64.
+    """
+
+    def __init__(self, config: ClassifierConfig) -> None:
+        super().__init__(config, config.overview, config.overview)
+        self.config = config
+        self.detail = Trunk(config, *config.window[2:]) if config.window else None
+        self.head = nn.Linear(self.num_features, ONE_HOT_SIZE)
+
+    @property
+    def num_features(self) -> int:
+        """D."""
+        return self.config.width * (2 if self.config.window else 1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the logits are a linear function of: float32 [N, 4, H, H] in [-1, 1] -> [N, D]."""
+        found = self.look(F.avg_pool2d(x, self.config.image_size // self.config.overview))
+        if self.detail is None:
+            return found
+        top, left, height, width = self.config.window
+        window = x[:, :, top : top + height, left : left + width]
+        return torch.cat([found, self.detail.look(window)], dim=1)
+
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of all values: float32 [N, 4, H, W], premultiplied in [-1, 1] -> [N, 217]."""
+        """Logits of all values: float32 [N, 4, H, H], premultiplied in [-1, 1] -> [N, 217]."""
         logits: Tensor = self.head(self.features(x))
         return logits
 

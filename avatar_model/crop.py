@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from .images import clean
 from .open_picture import to_rgba
@@ -40,20 +42,21 @@ def load_avatar(image: Image.Image, size: int = 64, crop: int = DEFAULT_CROP) ->
 
 
 def recrop(pixels: np.ndarray, crop: int, to_crop: int, size: int) -> np.ndarray:
-    """Stored pixels as :func:`load_avatar` would have made them of a smaller crop, nearly.
+    """Stored pixels as :func:`load_avatar` would have made them of another crop, nearly.
 
     uint8 [N, H, H, 4] -> uint8 [N, size, size, 4]; the same if neither crop nor size changes.
 
     Args:
         crop: what of a 500x500 picture they show.
-        to_crop: what of it is kept, at most ``crop``, or it is a ValueError.
+        to_crop: what of it is wanted. What they do not show of a larger one is transparent.
         size: side of the result. From ``H * to_crop / crop`` on it is blurred.
     """
-    if to_crop > crop:
-        raise ValueError(f"a picture of crop {crop} does not show all of crop {to_crop}")
+    share = to_crop / crop
+    margin = max(0, math.ceil(pixels.shape[1] * (share - 1) / 2))
     made = np.empty((len(pixels), size, size, 4), dtype=np.uint8)
     for row, picture in zip(made, pixels, strict=True):
-        row[:] = _centre(Image.fromarray(picture, "RGBa"), size, to_crop / crop)
+        image = ImageOps.expand(Image.fromarray(picture, "RGBa"), margin)
+        row[:] = _centre(image, size, share * len(picture) / image.width)
     return made
 
 

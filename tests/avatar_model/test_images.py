@@ -120,9 +120,18 @@ def test_nothing_changes_without_another_crop_or_size():
     assert recrop(pixels[:0], 420, 360, 64).shape == (0, 64, 64, 4)
 
 
-def test_a_picture_does_not_show_a_larger_crop():
-    with pytest.raises(ValueError, match="of crop 360 does not show all of crop 420"):
-        recrop(all_pixels()[None], 360, 420, 64)
+@pytest.mark.parametrize("size", [64, 65, 256])
+def test_what_a_smaller_crop_does_not_show_is_transparent(size):
+    """In its middle the picture is as a larger crop has it, to a fraction of a pixel."""
+    small = load_avatar(picture(), size, 360)[None]
+    found, whole = recrop(small, 360, 420, 256)[0], load_avatar(picture(), 256, 420)
+    edge = round(256 * (420 - 360) / 2 / 420)  # 18 pixels of 256
+    assert found[: edge - 1].max() == found[:, -edge + 1 :].max() == 0
+    inside = np.s_[edge + 4 : -edge - 4, edge + 4 : -edge - 4]
+    blurred = recrop(small, 360, 360, 256)[0] if size < 256 else whole
+    must = psnr(on_white(blurred)[None], on_white(load_avatar(picture(), 256, 360))[None])[0]
+    likeness = psnr(on_white(found[inside])[None], on_white(whole[inside])[None])[0]
+    assert likeness > (min(must, 45) - 2 if size < 256 else 35)
 
 
 def test_resizing_keeps_flat_colours():

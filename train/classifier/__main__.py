@@ -13,12 +13,11 @@ from typing import Annotated
 
 from avatar_model.arguments import MAX_SEED
 from avatar_model.atomic import write_atomically
-from avatar_model.classifier_network import ClassifierConfig
-from avatar_model.crop import DEFAULT_CROP, SOURCE_SIZE
+from avatar_model.crop import SOURCE_SIZE
 from avatar_model.device import choose_device
 from avatar_model.field_checks import Range, checked
 from train.classifier.card import card
-from train.classifier.training import train
+from train.classifier.training import architecture, train
 from train.command import command
 from train.data.dataset import open_dataset
 
@@ -31,8 +30,8 @@ def main(
     minutes: Annotated[float | None, Range(0.001, 1e6)] = None,
     seed: Annotated[int, Range(0, MAX_SEED)] = 0,
     device: str | None = None,
-    image_size: int = 64,
-    crop: Annotated[int, Range(1, SOURCE_SIZE)] = DEFAULT_CROP,
+    image_size: int = 256,
+    crop: Annotated[int, Range(1, SOURCE_SIZE)] = 420,
 ) -> None:
     """Train the classifier and write its folder.
 
@@ -43,13 +42,14 @@ def main(
         minutes: stop earlier, after so many minutes of training.
         seed: of the weights, the order of images and the augmentation.
         device: cpu, cuda or cuda:1; by default a GPU if there is one.
-        image_size: side of the pictures it will read, a multiple of 8.
-        crop: side of the centre square of a 500x500 picture that it will read; it can judge models
-            that draw as much or more.
+        image_size: side of the pictures it will read, a multiple of 16, and of 64 from 128 on.
+            Brows can be told apart from 256 on.
+        crop: side of the centre square of a 500x500 picture that it will read, best that of the
+            models it judges.
     """
     # A device that is not here, or a size it cannot read, is refused before anything is packed.
     where = choose_device(device)
-    ClassifierConfig(image_size)
+    architecture(image_size)
     dataset = open_dataset(data, image_size, crop=crop)
     out.mkdir(parents=True, exist_ok=True)  # or the work would be done for nothing
     classifier, table = train(dataset, data, epochs, minutes, seed, where)

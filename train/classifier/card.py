@@ -24,6 +24,7 @@ def card(classifier: AvatarClassifier, reliability: Reliability) -> str:
         install=INSTALL.read_text("utf-8").strip(),
         size=classifier.image_size,
         crop=classifier.crop,
+        config=classifier.network.config,
         parameters=sum(p.numel() for p in classifier.network.parameters()),
         facts=classifier.training,
         accuracy=classifier.accuracy,

@@ -23,12 +23,16 @@ from avatar_model.images import to_model
 from train.classifier.augmentation import augment
 from train.classifier.calibration import Reliability
 from train.classifier.measuring import measure
+from train.classifier.window import find_window
 from train.data.batches import batch_rows
 from train.data.dataset import PackedSet
 from train.data.errors import DatasetError
 from train.data.splits import SPLITS
 from train.loop.optimizer import Muon
 
+CHANNELS, BLOCKS = (32, 64, 96, 128), 2
+MULTIPLE = 2 ** len(CHANNELS)
+OVERVIEW = 64
 BATCH_SIZE = 64
 MUON_RATE, ADAM_RATE = 0.05, 0.005
 WARMUP = 0.1
@@ -67,6 +71,19 @@ def train(
     return classifier, measure(classifier, splits)
 
 
+def architecture(image_size: int, window: tuple[int, ...] = ()) -> ClassifierConfig:
+    """The network for pictures of this side; large ones it sees shrunk, but for the window.
+
+    Raises:
+        ValueError: not a multiple of 16, or of ``OVERVIEW`` if at least twice that.
+    """
+    large = image_size >= 2 * OVERVIEW
+    if large and image_size % OVERVIEW:
+        raise ValueError(f"image_size must be a multiple of {OVERVIEW}, not {image_size}")
+    overview, window = (OVERVIEW, window) if large else (None, ())
+    return ClassifierConfig(image_size, CHANNELS, BLOCKS, overview_size=overview, window=window)
+
+
 def train_network(
     data: PackedSet,
     epochs: float,
@@ -87,7 +104,8 @@ def train_network(
     rows = data.split("train")
     size = min(BATCH_SIZE, len(rows))
     torch.manual_seed(seed)
-    network = ClassifierNetwork(ClassifierConfig(data.images.shape[1]))
+    window = find_window(data, rows, MULTIPLE)
+    network = ClassifierNetwork(architecture(data.images.shape[1], window))
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     allowed = allowed_values(data.vocabulary).to(device)
     labels = torch.from_numpy(data.attributes + np.array(OFFSETS))
@@ -126,7 +144,7 @@ def _optimizers(network: ClassifierNetwork) -> list[tuple[torch.optim.Optimizer,
     hidden: list[torch.nn.Parameter] = []
     rest: list[torch.nn.Parameter] = []
     for name, p in network.named_parameters():
-        inner = p.ndim >= 2 and not name.startswith(("stem", "head"))
+        inner = p.ndim >= 2 and "stem" not in name and "head" not in name
         (hidden if inner else rest).append(p)
     return [
         (Muon(hidden, lr=MUON_RATE, momentum=0.9), MUON_RATE, WEIGHT_DECAY),

@@ -6,7 +6,7 @@ import numpy as np
 
 from avatar_model import AvatarPipeline
 from avatar_model.classifier import AvatarClassifier
-from avatar_model.errors import PYTHON, AvatarError
+from avatar_model.errors import AvatarError
 from train.data.dataset import PackedSet, open_dataset
 from train.data.errors import DatasetError
 from train.data.labels import fit_to
@@ -83,9 +83,4 @@ def check(
     if config.crop != truth.crop:
         raise EvaluationError(
             f"the model draws a crop of {config.crop}, and the data set is packed with {truth.crop}"
-        )
-    if classifier and classifier.crop > config.crop:
-        raise EvaluationError(
-            f"the classifier reads a crop of {classifier.crop}, and the model draws only "
-            f"{config.crop}; train another: {PYTHON} -m train.classifier --crop {config.crop}"
         )

@@ -14,6 +14,9 @@ from avatar_model.images import to_model
 from train.classifier import __main__ as command
 from train.classifier import calibration, measuring, training
 from train.classifier.augmentation import augment
+from train.classifier.card import card
+from train.classifier.window import find_window
+from train.data.dataset import open_dataset
 from train.data.errors import DatasetError
 from train.data.stand_in_faces.face import render_face
 
@@ -21,32 +24,54 @@ EYE, GLASSES, HAIR = (NAMES.index(name) for name in ("eye_color", "glasses", "ha
 
 
 class TestAugment:
-    def pictures(self, count=400):
-        x = torch.full((count, 4, 16, 16), -1.0)
-        x[:, 0, 4:12, 4:12] = 1.0  # a red square on transparent ground
-        x[:, 3, 4:12, 4:12] = 1.0
+    """400 pictures of a red square on transparent ground."""
+
+    @pytest.fixture
+    def pictures(self):
+        x = torch.full((400, 4, 64, 64), -1.0)
+        x[:, 0, 16:48, 16:48] = 1.0
+        x[:, 3, 16:48, 16:48] = 1.0
         return x
 
-    def test_most_pictures_stay_in_place_and_none_moves_far(self):
-        x = self.pictures()
-        out = augment(x, torch.Generator().manual_seed(0))
-        places = torch.arange(16.0)
-        mass = (out[:, 3] + 1).clamp(min=0.5) - 0.5
-        centre = (mass.sum(dim=1) * places).sum(dim=1) / mass.sum(dim=(1, 2))
-        moved = centre - 7.5
-        assert (moved.abs() < 0.3).float().mean() > 0.6
-        assert moved.abs().max() < 2.3 and (moved.abs() > 0.7).float().mean() > 0.05
+    @pytest.fixture
+    def augmented(self, pictures):
+        before = pictures.clone()
+        out = augment(pictures, torch.Generator().manual_seed(0))
+        assert torch.equal(pictures, before) and out.abs().max() <= 1
+        return out
 
-    def test_colours_stay(self):
-        x = self.pictures()
-        out = augment(x, torch.Generator().manual_seed(0))
-        inside = out[:, :, 7:9, 7:9].mean(dim=(2, 3))
+    def test_few_move_and_none_far(self, augmented):
+        places = torch.arange(64.0)
+        mass = (augmented[:, 3] + 1).clamp(min=0.5) - 0.5
+        centre = (mass.sum(dim=1) * places).sum(dim=1) / mass.sum(dim=(1, 2))
+        moved = (centre - 31.5).abs()
+        assert (moved < 0.3).float().mean() > 0.85
+        assert moved.max() < 1.2 and 0.02 < (moved > 0.7).float().mean() < 0.12
+
+    def test_colours_stay(self, augmented):
+        inside = augmented[:, :, 26:38, 26:38].mean(dim=(2, 3))
         assert (inside - torch.tensor([1.0, -1, -1, 1])).abs().max() < 0.05
 
-    def test_the_seed_decides(self):
-        a, b = (augment(self.pictures(9), torch.Generator().manual_seed(3)) for _ in "ab")
-        assert torch.equal(a, b) and not torch.equal(a, self.pictures(9))
-        assert a.abs().max() <= 1
+    def test_some_are_soft_as_if_enlarged(self, augmented):
+        edge = augmented[:, 3, 28:36, 12:20].mean(dim=1)  # across the left edge
+        soft = ((edge > -0.7) & (edge < 0.7)).sum(dim=1) > 1
+        assert 0.05 < soft.float().mean() < 0.3
+
+    def test_what_is_cut_off_is_transparent(self):
+        full = torch.ones(400, 4, 64, 64)
+        out = augment(full, torch.Generator().manual_seed(0))
+        # A frame all round, which none that is only moved has.
+        framed = torch.stack([out[:, :, 0], out[:, :, -1], out[..., 0], out[..., -1]]).amax(
+            dim=(0, 2, 3)
+        )
+        cut = framed < -0.8
+        assert 0.04 < cut.float().mean() < 0.13
+        assert (out[cut][:, :, 6:-6, 6:-6] > 0.5).all()  # at most 15 % of the side
+
+    def test_the_seed_decides(self, pictures):
+        some = pictures[:9]
+        a, b = (augment(some, torch.Generator().manual_seed(3)) for _ in "ab")
+        assert torch.equal(a, b) and not torch.equal(a, some)
 
 
 class TestFindHidden:
@@ -130,6 +155,44 @@ def test_calibrating_finds_the_temperature(drawn):
     assert (classifier(drawn.images).values == before).all()
 
 
+class TestWindow:
+    def faces(self, drawn, seen):
+        """Noise, in which eye colours are seen in one place, eyebrow shapes in another."""
+        rng = np.random.default_rng(0)
+        images = rng.integers(100, 110, (400, 128, 128, 4), dtype=np.uint8)
+        attributes = np.stack([rng.integers(0, size, 400) for size in SIZES], axis=1)
+        for name, (top, left, bottom, right) in seen.items():
+            values = attributes[:, NAMES.index(name)].astype(np.uint8)
+            images[:, top:bottom, left:right] += 12 * values[:, None, None, None]
+        return type(drawn)(images, attributes.astype(np.uint8), ["x"] * 400, drawn.vocabulary)
+
+    def test_it_holds_eyes_and_brows_and_hardly_more(self, drawn):
+        seen = {
+            "eye_color": (60, 30, 70, 90),
+            "eyebrow_shape": (50, 40, 56, 80),
+            "face_shape": (4, 4, 100, 120),
+        }
+        top, left, height, width = find_window(self.faces(drawn, seen), np.arange(400), 16)
+        assert (height, width) == (32, 64)
+        assert top <= 50 and top + height >= 70 and left <= 30 and left + width >= 90
+
+    def test_it_stays_inside_of_the_picture(self, drawn):
+        seen = {"eye_color": (0, 100, 40, 128)}
+        assert find_window(self.faces(drawn, seen), np.arange(400), 16) == (0, 96, 48, 32)
+
+    def test_without_eyes_there_is_none(self, drawn):
+        assert find_window(self.faces(drawn, {}), np.arange(400), 16) == ()
+
+
+def test_large_pictures_are_read_through_a_window(cache):
+    data = open_dataset("drawn:64", 128, cache)
+    classifier, table = training.train(data, "drawn:64", epochs=0.1, device="cpu")
+    config = classifier.network.config
+    assert config.overview == 64 and len(config.window) == 4
+    assert f"window of\n{config.window[3]} x {config.window[2]}, where" in card(classifier, table)
+    assert training.architecture(64, config.window).window == ()
+
+
 def test_it_learns_what_it_is_shown(drawn):
     network = training.train_network(drawn, epochs=60, minutes=None, seed=0, device="cpu")
     rows = drawn.split("train")
@@ -163,7 +226,7 @@ def test_too_little_data_is_refused(drawn):
 
 def test_the_command_writes_a_folder_that_loads(cache, tmp_path, monkeypatch, drawn, capsys):
     monkeypatch.setenv("AVATAR_CACHE", str(cache))
-    command.main("drawn:64", tmp_path / "out", epochs=1, image_size=16, crop=420)
+    command.main("drawn:64", tmp_path / "out", epochs=30, image_size=16, crop=420)
     printed = capsys.readouterr().out
     assert "| hair |" in printed and "mean confidence" in printed
     loaded = AvatarClassifier.from_pretrained(tmp_path / "out", device="cpu")
@@ -171,7 +234,7 @@ def test_the_command_writes_a_folder_that_loads(cache, tmp_path, monkeypatch, dr
     assert loaded.crop == 420
     assert loaded.training["train_images"] == len(drawn.split("train"))
     text = (tmp_path / "out" / "README.md").read_text()
-    assert "centre 420 x 420" in text
+    assert "centre 420 x 420" in text and "window" not in text
     assert "drawn:64" in text and "Google" not in text  # no licence is claimed for other data
     assert "pip install ." in text and "no third party's" in text
     [example] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
@@ -200,7 +263,8 @@ def test_bad_input_gives_one_line(cache, tmp_path):
         ({"epochs": 0}, "epochs must be from 0.001 to 1000000, not 0"),
         ({"minutes": -1.0}, "minutes must be from 0.001 to 1000000, not -1.0"),
         ({"crop": 0}, "crop must be from 1 to 500, not 0"),
-        ({"image_size": 20}, "image_size must be a multiple of 8, not 20"),
+        ({"image_size": 20}, "image_size must be a multiple of 16, not 20"),
+        ({"image_size": 144}, "image_size must be a multiple of 64, not 144"),
     ],
 )
 def test_bad_flags_are_named(cache, tmp_path, monkeypatch, flags, message):

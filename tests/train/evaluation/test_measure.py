@@ -264,9 +264,6 @@ def test_what_cannot_be_compared_is_refused(bundled, classifier, world):
     fake.training = {}
     with pytest.raises(EvaluationError, match="held out"):
         check(fake, classifier, other, train)
-    wide = AvatarClassifier(classifier.network, classifier.vocabulary, crop=420)
-    with pytest.raises(EvaluationError, match="reads a crop of 420, and the model draws only 360"):
-        check(Fake(world, None), wide, truth, train)
     with pytest.raises(EvaluationError, match="draws a crop of 360, and the data .* with 420"):
         check(Fake(world, None), classifier, replace(truth, crop=420), train)
     upscaled = Fake(world, None, lambda small: small)
