@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from avatar_model.classifier import AvatarClassifier
 from avatar_model.crop import DEFAULT_CROP, SOURCE_SIZE
 from avatar_model.field_checks import Range, checked
-from avatar_model.open_picture import to_rgba
+from avatar_model.open_picture import open_picture, to_rgba
 from avatar_model.read_picture import SURE, read_attributes
 from benchmarks.measure import table
 from train.command import command
@@ -81,7 +81,7 @@ def jpeg(guise: Guise) -> Guise:
     def made(image: Image.Image) -> Image.Image:
         file = io.BytesIO()
         guise(image).convert("RGB").save(file, "JPEG", quality=85)
-        return Image.open(file)
+        return open_picture(file.getvalue())
 
     return made
 
