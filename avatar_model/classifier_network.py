@@ -57,10 +57,9 @@ class ClassifierConfig:
             sides |= {"window's height": height, "window's width": width}
             if max(top + height, left + width) > self.image_size:
                 raise ValueError(f"window {self.window} is not inside of {self.image_size} pixels")
-        step = 2 ** len(self.channels)
         for name, side in sides.items():
-            if side < step or side % step:
-                raise ValueError(f"{name} must be a multiple of {step}, not {side}")
+            if not side or side % self.reduction:
+                raise ValueError(f"{name} must be a multiple of {self.reduction}, not {side}")
         if max(self.channels) * max(sides.values()) ** 2 > MAX_MAP:
             raise ValueError(
                 f"{max(self.channels)} channels are too many for {max(sides.values())} pixels"
@@ -70,6 +69,11 @@ class ClassifierConfig:
     def overview(self) -> int:
         """Side at which the whole picture is looked at."""
         return self.overview_size or self.image_size
+
+    @property
+    def reduction(self) -> int:
+        """How many times smaller the last map is than what is looked at."""
+        return 1 << len(self.channels)
 
 
 class Trunk(nn.Module):
@@ -99,8 +103,7 @@ class Trunk(nn.Module):
             blocks.append(ResidualBlock(before, after, stride=2 if blocks else 1))
             blocks.extend(ResidualBlock(after, after) for _ in range(config.blocks - 1))
         self.blocks = nn.Sequential(*blocks)
-        shrunk = 2 ** len(config.channels)
-        last = min(GRID, height // shrunk), min(GRID, width // shrunk)
+        last = min(GRID, height // config.reduction), min(GRID, width // config.reduction)
         self.neck = nn.Sequential(
             nn.AdaptiveAvgPool2d(last),
             nn.Flatten(),
@@ -112,7 +115,7 @@ class Trunk(nn.Module):
     def look(self, x: Tensor) -> Tensor:
         """float32 [N, 4, H, W] in [-1, 1] -> [N, ``width``]."""
         x = self.stem(x)  # [N, C, H/2, W/2]
-        x = self.blocks(x)  # [N, C', H/k, W/k], k = 2 to the number of maps
+        x = self.blocks(x)  # [N, C', H/k, W/k], k = ``reduction``
         features: Tensor = self.neck(x)
         return features
 
@@ -120,7 +123,7 @@ class Trunk(nn.Module):
 class ClassifierNetwork(Trunk):
     """Looks at the whole picture and, in all its pixels, at a window where the small things are.
 
-    As an eye does: of 256 pixels the window of eyes and brows is a fifteenth, and all the rest can
+    As an eye does: of 256 pixels the window of eyes and brows is a fourteenth, and all the rest can
     be told apart at 64.
     """
 

@@ -14,29 +14,26 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from avatar_model.classifier import AvatarClassifier
-from avatar_model.crop import DEFAULT_CROP, SOURCE_SIZE
+from avatar_model.crop import DEFAULT_CROP, SOURCE_SIZE, load_avatar
 from avatar_model.field_checks import Range, checked
+from avatar_model.images import to_pil
 from avatar_model.open_picture import open_picture, to_rgba
 from avatar_model.read_picture import SURE, read_attributes
 from benchmarks.measure import table
 from train.command import command
 from train.data.cartoon_set import read_cartoon_set
 from train.data.splits import SPLITS, split_of
+from ui.files.frame import framed
 
 Guise = Callable[[Image.Image], Image.Image]
 
 
 def download(size: int, crop: int) -> Guise:
     """An original as a model of that crop would draw it, transparent."""
-    margin = (SOURCE_SIZE - crop) / 2
-    box = (margin, margin, SOURCE_SIZE - margin, SOURCE_SIZE - margin)
-    bicubic = Image.Resampling.BICUBIC
-    return lambda image: (
-        image.convert("RGBa").resize((size, size), bicubic, box=box).convert("RGBA")
-    )
+    return lambda image: to_pil(load_avatar(image, size, crop))
 
 
 def on(colour: str, guise: Guise) -> Guise:
@@ -50,17 +47,8 @@ def on(colour: str, guise: Guise) -> Guise:
 
 
 def circle(guise: Guise) -> Guise:
-    """The same cut to a disc."""
-
-    def made(image: Image.Image) -> Image.Image:
-        picture = guise(image)
-        disc = Image.new("L", picture.size)
-        ImageDraw.Draw(disc).ellipse((0, 0, picture.width - 1, picture.height - 1), fill=255)
-        disc.paste(0, mask=picture.getchannel("A").point(lambda alpha: 255 - alpha))
-        picture.putalpha(disc)
-        return picture
-
-    return made
+    """The same cut to a disc, as the page does."""
+    return lambda image: framed(guise(image), radius=50, border=0, colour="black")
 
 
 def screenshot(guise: Guise) -> Guise:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PureWindowsPath
 
 import numpy as np
@@ -31,7 +32,6 @@ from train.data.splits import SPLITS
 from train.loop.optimizer import Muon
 
 CHANNELS, BLOCKS = (32, 64, 96, 128), 2
-MULTIPLE = 2 ** len(CHANNELS)
 OVERVIEW = 64
 BATCH_SIZE = 64
 MUON_RATE, ADAM_RATE = 0.05, 0.005
@@ -71,8 +71,8 @@ def train(
     return classifier, measure(classifier, splits)
 
 
-def architecture(image_size: int, window: tuple[int, ...] = ()) -> ClassifierConfig:
-    """The network for pictures of this side; large ones it sees shrunk, but for the window.
+def architecture(image_size: int) -> ClassifierConfig:
+    """The network for pictures of this side, still without a window; large ones it sees shrunk.
 
     Raises:
         ValueError: not a multiple of 16, or of ``OVERVIEW`` if at least twice that.
@@ -80,8 +80,7 @@ def architecture(image_size: int, window: tuple[int, ...] = ()) -> ClassifierCon
     large = image_size >= 2 * OVERVIEW
     if large and image_size % OVERVIEW:
         raise ValueError(f"image_size must be a multiple of {OVERVIEW}, not {image_size}")
-    overview, window = (OVERVIEW, window) if large else (None, ())
-    return ClassifierConfig(image_size, CHANNELS, BLOCKS, overview_size=overview, window=window)
+    return ClassifierConfig(image_size, CHANNELS, BLOCKS, overview_size=OVERVIEW if large else None)
 
 
 def train_network(
@@ -104,8 +103,10 @@ def train_network(
     rows = data.split("train")
     size = min(BATCH_SIZE, len(rows))
     torch.manual_seed(seed)
-    window = find_window(data, rows, MULTIPLE)
-    network = ClassifierNetwork(architecture(data.images.shape[1], window))
+    config = architecture(data.images.shape[1])
+    if config.overview_size:
+        config = replace(config, window=find_window(data, rows, config.reduction))
+    network = ClassifierNetwork(config)
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     allowed = allowed_values(data.vocabulary).to(device)
     labels = torch.from_numpy(data.attributes + np.array(OFFSETS))

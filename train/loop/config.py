@@ -67,7 +67,7 @@ class TrainConfig:
     dropout_per_attribute: bool = False
     """Lose every attribute of every request with that probability instead, as the blog does."""
     attribute_balance: Annotated[float, Range(0, 1)] = 0.0
-    """Share of the loss in which all attributes count the same, not by how many pixels differ."""
+    """Share of the loss in which attributes count far more alike than by how many pixels differ."""
     ema: bool = True
     """Save and generate with an average of the weights over the last steps, not the last ones."""
 

@@ -15,7 +15,7 @@ from train.data.dataset import PackedSet
 from train.data.explained_variance import explained_variance
 
 
-def attribute_weights(data: PackedSet, rows: np.ndarray) -> Tensor:
+def attribute_weights(data: PackedSet, rows: np.ndarray, balance: float = 1.0) -> Tensor:
     """Weights of the pixels with which attributes count far more alike than by their pixels.
 
     With V_a(p) what attribute a explains of the variance at pixel p, and S_a its sum over all
@@ -26,6 +26,7 @@ def attribute_weights(data: PackedSet, rows: np.ndarray) -> Tensor:
 
     Args:
         rows: those that are trained on.
+        balance: 0..1, the share of such weights; the rest is 1 everywhere.
 
     Returns:
         float32 [H, W], 1 in the mean; all 1 if no attribute explains anything.
@@ -41,4 +42,4 @@ def attribute_weights(data: PackedSet, rows: np.ndarray) -> Tensor:
     equal = (explained / size[:, None, None]).sum(0) + 1 / pixels
     weights = equal / (explained.sum(0) + size.mean() / pixels)
     weights = F.interpolate(weights[None, None], side, mode="bilinear")[0, 0]
-    return weights / weights.mean()
+    return torch.lerp(torch.ones(side, side), weights / weights.mean(), balance)

@@ -81,7 +81,10 @@ class Trainer:
         self.training_data = TrainingData(
             config, data, self.train_rows, self.own, self.device, low_res
         )
-        self.pixel_weights = self._pixel_weights(data)
+        self.pixel_weights = None
+        if config.attribute_balance:
+            weights = attribute_weights(data, self.train_rows, config.attribute_balance)
+            self.pixel_weights = weights.to(self.device)
         self.checkpoints = Checkpoints(config, self.folder, data, low_res.base if low_res else None)
         self.progress = Progress(
             self.folder, config.steps, config.batch_size, silent=not self.is_main
@@ -110,14 +113,6 @@ class Trainer:
         # the whole batch.
         own = np.array_split(np.arange(config.batch_size), group.num_processes)[group.process_index]
         return slice(own[0], own[-1] + 1)
-
-    def _pixel_weights(self, data: PackedSet) -> Tensor | None:
-        """What each pixel counts in the loss; None for all the same."""
-        balance = self.config.attribute_balance
-        if not balance:
-            return None
-        weights = attribute_weights(data, self.train_rows)
-        return torch.lerp(torch.ones_like(weights), weights, balance).to(self.device)
 
     def _begin(self) -> tuple[TrainingState, nn.Module]:
         """The run as at step 0 or, if it has checkpoints, as in the newest intact one."""
